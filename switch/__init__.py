@@ -1,0 +1,1 @@
+"""belswitch: a SIP back-to-back user agent with registrar, RTP relay and live rating."""

@@ -1,0 +1,1 @@
+"""The tests of belswitch; the folders mirror the sources."""
