@@ -1,0 +1,3 @@
+"""Tests of the rating package."""
+
+from __future__ import annotations

@@ -1,0 +1,36 @@
+"""Words shared by the rating tests: local dates, the configuration folder, a call in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from pathlib import Path
+
+from rating.calendar import BRUSSELS
+from rating.meter import Meter
+from rating.quote import Quote, quote
+from rating.tariff import TariffBook
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+def local_ns(text: str) -> int:
+    """UTC nanoseconds of `2026-11-24 15:59:30` in Belgium, or of an instant with its own offset."""
+    when = datetime.fromisoformat(text)
+    return int((when if when.tzinfo else when.replace(tzinfo=BRUSSELS)).timestamp()) * 1_000_000_000
+
+
+def quoted(book: TariffBook, plan: str, options: Collection[str], number: str, wall_ns: int) -> Quote:
+    """The quote of a call that has a price."""
+    destination = book.destinations.classify(number)
+    assert destination is not None, number
+    answer = quote(book, plan, options, destination, wall_ns)
+    assert isinstance(answer, Quote), answer
+    return answer
+
+
+def metered(
+    book: TariffBook, plan: str, options: Collection[str], number: str, wall_ns: int, left_s: int = 0
+) -> Meter:
+    """The meter of a call answered at the instant it was quoted."""
+    return Meter(quoted(book, plan, options, number, wall_ns).terms, wall_ns, left_s)
