@@ -1,0 +1,367 @@
+"""What can be configured: frozen values, their defaults, their bounds and the checks within a section.
+
+Covers `switch.toml` (`Settings`) and `trunks.toml` (`TrunksFile`): R-EMG-05 (unknown sources), R-LIM-01 (the
+longest call), R-POL-08 (limits of a line), R-POL-10 (international trunks apart). Reading files, the lines of
+faults and checks between sections are left to `switch.config`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    SecretStr,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+Objection = tuple[tuple[str | int, ...], str]
+Network = IPv4Network | IPv6Network
+
+REFUSED = "refused"
+PORTS_PER_STREAM = 4
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+
+
+def is_wildcard(host: str) -> bool:
+    """Whether a literal address stands for all addresses of its family."""
+    return ip_address(host).is_unspecified
+
+
+def collide(host: str, other: str) -> bool:
+    """Whether one port cannot be bound on both literal addresses."""
+    same_family = ip_address(host).version == ip_address(other).version
+    return host == other or (same_family and (is_wildcard(host) or is_wildcard(other)))
+
+
+def repeated(values: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Index and value of every value that stands earlier in the sequence too."""
+    seen: Counter[str] = Counter()
+    for index, value in enumerate(values):
+        if seen[value]:
+            yield index, value
+        seen[value] += 1
+
+
+def _literal(text: str) -> str:
+    return str(ip_address(text))
+
+
+def _host(text: str) -> str:
+    try:
+        return _literal(text)
+    except ValueError:
+        labels = text.removesuffix(".").split(".")
+        if len(text) > 253 or labels[-1].isdigit() or not all(map(_LABEL.fullmatch, labels)):
+            raise ValueError("not a host") from None
+        return text.lower()
+
+
+def _network(value: object) -> Network:
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("not a network")
+    return ip_network(value)
+
+
+def _text(pattern: str) -> StringConstraints:
+    return StringConstraints(pattern=rf"^(?:{pattern})$")
+
+
+def _allowed(words: str) -> WithJsonSchema:
+    """What a fault says is allowed, where the bounds of the type do not say it themselves."""
+    return WithJsonSchema({"type": "string", "description": words})
+
+
+IpLiteral = Annotated[str, AfterValidator(_literal), _allowed("an IPv4 or IPv6 address")]
+Host = Annotated[str, AfterValidator(_host), _allowed("a host name or an IP address")]
+Source = Annotated[
+    Network,
+    PlainValidator(_network),
+    PlainSerializer(str),
+    _allowed("an IP address or a network, 192.0.2.0/24"),
+]
+Directory = Annotated[Path, _allowed("a directory")]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Seconds = Annotated[int, Field(ge=1, le=86_400)]
+SecondsOrOff = Annotated[int, Field(ge=0, le=86_400)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Text = Annotated[str, _text(r"[^\x00-\x1f\x7f]{1,100}"), _allowed("text of 1-100 characters")]
+OptionalText = Annotated[str, _text(r"[^\x00-\x1f\x7f]{0,100}"), _allowed("text of at most 100 characters")]
+Name = Annotated[
+    str, _text(r"[a-z0-9][a-z0-9_.-]{0,39}"), _allowed("a name of 1-40 characters a-z 0-9 _ . -")
+]
+User = Annotated[
+    str, _text(r"[A-Za-z0-9_.+~*!-]{1,64}"), _allowed("1-64 characters A-Z a-z 0-9 _ . + ~ * ! -")
+]
+Quotable = Annotated[
+    str, _text(r"[\x20\x21\x23-\x5b\x5d-\x7e]{1,100}"), _allowed('1-100 ASCII characters but " \\')
+]
+E164 = Annotated[str, _text(r"\+[1-9][0-9]{6,14}"), _allowed("a number like +3216234567")]
+Prefix = Annotated[str, _text(r"\+[1-9][0-9]{0,14}"), _allowed("the first digits of numbers, like +32")]
+Algorithm = Literal["MD5", "SHA-256"]
+Algorithms = Annotated[tuple[Algorithm, ...], Field(min_length=1, max_length=2)]
+
+
+class Model(BaseModel):
+    """Nothing is guessed, nothing unknown is passed over, and no input is repeated in an error.
+
+    Once its fields are valid by themselves, a model yields from `_objections` all that does not fit together,
+    each against a key below it.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if found := tuple(self._objections()):
+            raise PydanticCustomError(REFUSED, "does not fit", {"objections": found})
+        return self
+
+    def _objections(self) -> Iterator[Objection]:
+        yield from ()
+
+
+# --- switch.toml --------------------------------------------------------------------------------------------
+
+
+class Listen(Model):
+    """One address on which SIP is spoken."""
+
+    host: IpLiteral
+    port: Port = 5060
+    transport: Literal["udp"] = "udp"
+
+
+class Digest(Model):
+    """Algorithms offered on each transport, in the order of the challenges (RFC 8760 section 2.4)."""
+
+    udp: Algorithms = ("MD5",)
+
+
+class Sip(Model):
+    """The SIP endpoint. `realm` enters every stored HA1: change it and every line needs a new password."""
+
+    listen: Annotated[tuple[Listen, ...], Field(min_length=1, max_length=32)]
+    domain: Host
+    realm: Quotable = Field(default_factory=lambda known: known.get("domain", ""))
+    advertised_host: Host | None = None
+    user_agent: Quotable = "belswitch"
+    digest: Digest = Digest()
+    nonce_ttl_s: Seconds = 300
+    register_min_s: Seconds = 60
+    register_max_s: Seconds = 3600
+    register_default_s: Seconds = 3600
+    t1_ms: Annotated[int, Field(ge=10, le=10_000)] = 500
+    t2_ms: Annotated[int, Field(ge=10, le=60_000)] = 4000
+    t4_ms: Annotated[int, Field(ge=10, le=60_000)] = 5000
+
+    def _objections(self) -> Iterator[Objection]:
+        for index, listen in enumerate(self.listen):
+            if is_wildcard(listen.host) and self.advertised_host is None:
+                yield (
+                    ("listen", index, "host"),
+                    f"{listen.host} is every address: sip.advertised_host is needed",
+                )
+            for earlier in self.listen[:index]:
+                if listen.port == earlier.port and collide(listen.host, earlier.host):
+                    yield ("listen", index), f"{listen.host} port {listen.port} is taken by an earlier entry"
+                    break
+        if self.advertised_host in ("0.0.0.0", "::"):
+            yield ("advertised_host",), "must be an address that others can reach"
+        for index, algorithm in repeated(self.digest.udp):
+            yield ("digest", "udp", index), f"{algorithm} is there already"
+        if not self.register_min_s <= self.register_default_s <= self.register_max_s:
+            bounds = f"{self.register_min_s}-{self.register_max_s}"
+            yield ("register_default_s",), f"must be {bounds}, register_min_s to register_max_s"
+        if self.t1_ms > self.t2_ms:
+            yield ("t1_ms",), f"must be at most t2_ms, {self.t2_ms}"
+
+
+class PortRange(Model):
+    """UDP ports for media, in pairs: RTP on the even port, RTCP on the next (RFC 3550 section 11)."""
+
+    first: Annotated[int, Field(ge=1024, le=65_534)] = 16_384
+    last: Annotated[int, Field(ge=1025, le=65_535)] = 32_767
+
+    @property
+    def pairs(self) -> range:
+        """The even ports of the range, one for each pair."""
+        return range(self.first, self.last, 2)
+
+    def _objections(self) -> Iterator[Objection]:
+        if self.first % 2:
+            yield ("first",), "must be even, as RTP ports are"
+        if not self.last % 2:
+            yield ("last",), "must be odd: the RTCP port of the last pair"
+        least = self.first + PORTS_PER_STREAM - 1
+        if self.last < least:
+            yield ("last",), f"must be at least {least}: a call takes {PORTS_PER_STREAM} ports"
+
+
+class MediaHost(Model):
+    """One address on which media is relayed, and the one told in SDP where they differ."""
+
+    host: IpLiteral
+    advertised_host: IpLiteral | None = None
+
+    @property
+    def advertised(self) -> str:
+        """The address that SDP names."""
+        return self.advertised_host or self.host
+
+
+MediaHosts = Annotated[tuple[MediaHost, ...], Field(min_length=1, max_length=2)]
+
+
+class Media(Model):
+    """The RTP relays. A stream that does not come from its signalled address may be learnt from the host that
+    signalled, or from `any`. `silence_s` without a packet either way ends a call."""
+
+    ports: PortRange = PortRange()
+    hosts: MediaHosts = (MediaHost(host="127.0.0.1"),)
+    relays: Annotated[int, Field(ge=1, le=64)] = 1
+    silence_s: SecondsOrOff = 60
+    learn: Literal["signalling", "any"] = "signalling"
+
+    def _objections(self) -> Iterator[Objection]:
+        families = [ip_address(host.host).version for host in self.hosts]
+        for index, (entry, family) in enumerate(zip(self.hosts, families, strict=True)):
+            told = ip_address(entry.advertised)
+            if family in families[:index]:
+                yield ("hosts", index, "host"), f"one IPv{family} address is there already"
+            if told.version != family:
+                yield ("hosts", index, "advertised_host"), f"must be an IPv{family} address, as host is"
+            elif told.is_unspecified and entry.advertised_host is None:
+                yield ("hosts", index, "host"), f"{entry.host} is every address: advertised_host is needed"
+            elif told.is_unspecified:
+                yield ("hosts", index, "advertised_host"), "must be an address that others can reach"
+
+
+class Calls(Model):
+    """Limits of calls: `ring_s` to lines, `no_answer_s` to trunks, `max_s` once answered (R-LIM-01).
+
+    At a stop the switch waits for running calls, at most `stop_wait_s`, or ends them.
+    """
+
+    ring_s: Seconds = 60
+    no_answer_s: Seconds = 180
+    max_s: Seconds = 7200
+    max_calls: Count = 2000
+    max_per_line: Count = 2
+    stop: Literal["wait", "end"] = "wait"
+    stop_wait_s: SecondsOrOff = 30
+
+
+class Store(Model):
+    """Where records are kept and how they get there. With `queue_max` of them waiting, new calls are refused;
+    a datagram that promises something waits for its record at most `hold_ms`."""
+
+    directory: Directory = Path("belswitch-data")
+    queue_max: Count = 10_000
+    commit_ms: Annotated[int, Field(ge=1, le=1000)] = 20
+    hold_ms: Annotated[int, Field(ge=0, le=2000)] = 250
+
+
+class Admin(Model):
+    """Metrics and health over HTTP, and the operator's Unix socket within the data directory."""
+
+    host: IpLiteral = "127.0.0.1"
+    port: Port = 9090
+    socket: Name = "belswitch.sock"
+
+
+class Emergency(Model):
+    """Whose emergency calls are taken without digest (R-EMG-05)."""
+
+    unknown_sources: Literal["never", "known_aor", "any"] = "known_aor"
+
+
+class Log(Model):
+    """What is logged, and whether for machines or for people."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class Settings(Model):
+    """`switch.toml`."""
+
+    sip: Sip
+    media: Media = Media()
+    calls: Calls = Calls()
+    store: Store = Store()
+    admin: Admin = Admin()
+    emergency: Emergency = Emergency()
+    log: Log = Log()
+
+
+# --- trunks.toml --------------------------------------------------------------------------------------------
+
+
+class Trunk(Model):
+    """A carrier. Trunks are tried in the order of the file; `prefixes` limit one to numbers that start so.
+
+    Calls from `sources` are this trunk's; without any, those from what `host` resolves to. After
+    `reply_ms` without a reply the next trunk is tried. `password` may be `file:NAME` or `env:NAME`; the
+    loader puts the secret in its place.
+    """
+
+    name: Name
+    host: Host
+    port: Port = 5060
+    sources: tuple[Source, ...] = ()
+    username: Quotable | None = None
+    password: SecretStr | None = None
+    probe_s: SecondsOrOff = 30
+    reply_ms: Annotated[int, Field(ge=100, le=32_000)] = 4000
+    max_calls: Count | None = None
+    prefixes: tuple[Prefix, ...] = ()
+    international: bool = False
+
+    def _objections(self) -> Iterator[Objection]:
+        if (self.username is None) != (self.password is None):
+            yield ("username" if self.username else "password",), "username and password belong together"
+
+
+class TrunksFile(Model):
+    """`trunks.toml`."""
+
+    trunk: tuple[Trunk, ...] = ()
+
+    def _objections(self) -> Iterator[Objection]:
+        for index, name in repeated([trunk.name for trunk in self.trunk]):
+            yield ("trunk", index, "name"), f"{name} is the name of an earlier trunk"
+        for index, trunk in enumerate(self.trunk):
+            for earlier in self.trunk[:index]:
+                if trunk.international != earlier.international and overlap(trunk.sources, earlier.sources):
+                    yield (
+                        ("trunk", index, "sources"),
+                        f"overlap those of {earlier.name}: one is international",
+                    )
+
+
+def overlap(sources: tuple[Network, ...], others: tuple[Network, ...]) -> bool:
+    return any(
+        source.version == other.version and source.overlaps(other) for source in sources for other in others
+    )
+
+
+class Config(Settings):
+    """The whole configuration, as the switch is built with it."""
+
+    trunks: tuple[Trunk, ...] = ()

@@ -1,0 +1,103 @@
+"""Lines to import: what `belswitch line import` reads and the lab starts from, passwords in clear.
+
+Covers R-NUM-04 (every number has an address) and R-POL-08 (limits of a line, equipment admitted by address).
+Whether a plan or an option exists is for `rating` to say, where an emergency call goes for `emergency`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from switch.config_model import (
+    E164,
+    Algorithms,
+    Count,
+    Model,
+    Name,
+    Objection,
+    OptionalText,
+    Source,
+    Text,
+    User,
+    overlap,
+    repeated,
+)
+
+State = Literal["active", "limited", "restricted", "suspended", "terminated"]
+PASSWORD_LENGTH = 8
+
+
+class LineAddress(Model):
+    """The registered civic address, with the fields of `emergency.location.Address`."""
+
+    country: Literal["BE"] = "BE"
+    postcode: Annotated[str, Field(pattern=r"^[1-9][0-9]{3}$", description="four digits, 1000-9999")]
+    municipality: Text
+    sub_municipality: OptionalText = ""
+    street: Text
+    number: Text
+    suffix: OptionalText = ""
+    box: OptionalText = ""
+    floor: OptionalText = ""
+    name: Text
+    language: Literal["nl", "fr", "de"]
+
+
+class LineEntry(Model):
+    """One line to import.
+
+    A phone proves itself with `password`; a customer's own equipment may be admitted by `sources` instead.
+    `lenient` takes digests without qop or for another uri; without `max_calls`, `calls.max_per_line` holds.
+    """
+
+    number: E164
+    numbers: tuple[E164, ...] = ()
+    user: User
+    password: SecretStr | None = None
+    sources: tuple[Source, ...] = ()
+    algorithms: Algorithms = ("MD5",)
+    lenient: bool = False
+    kind: Literal["desk", "dect", "softphone"] = "desk"
+    plan: Name
+    options: tuple[Name, ...] = ()
+    max_contacts: Annotated[int, Field(ge=1, le=32)] = 1
+    max_calls: Count | None = None
+    state: State = "active"
+    address: LineAddress
+
+    def _objections(self) -> Iterator[Objection]:
+        if self.password is None and not self.sources:
+            yield ("password",), "is missing; a line without sources needs one"
+        if self.password is not None and len(self.password.get_secret_value()) < PASSWORD_LENGTH:
+            yield ("password",), f"must have at least {PASSWORD_LENGTH} characters"
+        for key in ("options", "algorithms"):
+            for index, value in repeated(getattr(self, key)):
+                yield (key, index), f"{value} is there already"
+
+
+class LinesFile(Model):
+    """The whole file: every number, user and source belongs to one line."""
+
+    line: tuple[LineEntry, ...] = ()
+
+    def _objections(self) -> Iterator[Objection]:
+        for index, user in repeated([line.user for line in self.line]):
+            yield ("line", index, "user"), f"{user} is the user of an earlier line"
+        taken: set[str] = set()
+        for index, line in enumerate(self.line):
+            for key, number in _numbers(line):
+                if number in taken:
+                    yield ("line", index, *key), f"{number} is taken already"
+                taken.add(number)
+            for earlier in self.line[:index]:
+                if overlap(line.sources, earlier.sources):
+                    yield ("line", index, "sources"), f"overlap those of {earlier.number}"
+
+
+def _numbers(line: LineEntry) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    yield ("number",), line.number
+    for index, number in enumerate(line.numbers):
+        yield ("numbers", index), number
