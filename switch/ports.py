@@ -1,0 +1,210 @@
+"""The words spoken across the boundary of the core: moments, flows, inputs and orders.
+
+The core (`switch.core.Switch`) takes one *input* and one *moment*, changes, and leaves *orders*. It reads
+no clock, draws no chance and touches no socket; whoever drives it (`switch.net.driver` on real sockets,
+`tests.sim` on virtual time) supplies all three. Everything here is a plain value, so both sides can be
+tested apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from switch.call.record import Cdr
+
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+
+
+class Moment(NamedTuple):
+    """One reading of both clocks: `mono_ns` orders and measures, `wall_ns` (UTC since the epoch) only
+    dates."""
+
+    mono_ns: int
+    wall_ns: int
+
+
+class Address(NamedTuple):
+    """A transport address; `host` is an IPv4 or IPv6 literal without brackets."""
+
+    host: str
+    port: int
+
+
+class Flow(NamedTuple):
+    """Transport, local and remote address: the way a message came and the way back (RFC 5626 section 2)."""
+
+    transport: str
+    local: Address
+    remote: Address
+
+
+class Entropy(Protocol):
+    """Where chance comes from: `secrets` in service, a seeded generator in tests."""
+
+    def token(self, bits: int) -> str:
+        """A fresh token of at least `bits` bits, of characters allowed in a SIP token."""
+
+    def below(self, bound: int) -> int:
+        """A whole number from 0 to bound - 1."""
+
+
+# --- inputs -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Datagram:
+    """Bytes that arrived on a flow."""
+
+    flow: Flow
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFailed:
+    """A datagram could not be sent on this flow (unroutable, forbidden, socket gone)."""
+
+    flow: Flow
+    data: bytes
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetsResolved:
+    """The addresses a trunk's host name stands for now, best first; empty when it does not resolve."""
+
+    trunk: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RelayMessage:
+    """What the media relay says: `failed`, `silent` or `report`, as `switch.relay` documents them."""
+
+    kind: str
+    session: int
+    detail: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class RelayDied:
+    """A relay process ended; the sessions it held carry no media any more."""
+
+    worker: int
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class JournalState:
+    """Whether the journal still takes records: when `full`, new calls are refused and running ones go on."""
+
+    full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """An operator ends a call."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopCalls:
+    """Take no more calls; with `end`, end the running ones too."""
+
+    end: bool
+
+
+Input = (
+    Datagram | FlowFailed | TargetsResolved | RelayMessage | RelayDied | JournalState | EndCall | StopCalls
+)
+
+
+# --- orders -------------------------------------------------------------------------------------------------
+
+
+class Transmit(NamedTuple):
+    """Send `data` on `flow`."""
+
+    flow: Flow
+    data: bytes
+
+
+class Relay(NamedTuple):
+    """One command to the media relay that holds `session` (`switch.relay.command` lists them)."""
+
+    session: int
+    command: list[Any]
+
+
+class Append(NamedTuple):
+    """Write `entry` to the journal. With `hold`, the datagrams of the same drain wait until it is on disk,
+    for as long as the configuration allows (`store.hold_ms`): they promise what the entry records."""
+
+    entry: Entry
+    hold: bool
+
+
+class Note(NamedTuple):
+    """A fact for the log: an event name and its values, free of secrets."""
+
+    event: str
+    facts: Mapping[str, Any]
+
+
+Order = Transmit | Relay | Append | Note
+
+
+# --- journal entries ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    """A call was answered: all that is needed to end it and to record it after a restart.
+
+    `dialogs` holds for each leg what a BYE needs; `pending` is the record as known at the answer.
+    """
+
+    call_id: str
+    answered_wall_ns: int
+    pending: Cdr
+    dialogs: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """The record of an attempt that is over, answered or not. It replaces the call's `CallAnswered`."""
+
+    cdr: Cdr
+
+
+@dataclass(frozen=True, slots=True)
+class MediaMeasured:
+    """What the relay counted for a call, added to its record after the end."""
+
+    call_id: str
+    media: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BindingSaved:
+    """A contact registered or refreshed; `(user, contact)` identifies it."""
+
+    user: str
+    contact: str
+    expires_wall_ns: int
+    state: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BindingRemoved:
+    """A contact removed or expired."""
+
+    user: str
+    contact: str
+
+
+Entry = CallAnswered | CallEnded | MediaMeasured | BindingSaved | BindingRemoved

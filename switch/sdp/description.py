@@ -1,0 +1,170 @@
+"""One SDP body: where each medium is to be sent, and the same body with our addresses in it (RFC 8866, RFC 3264).
+
+Editing keeps every line that it does not have to change, known or not. What would show the other party's addresses or
+equipment is replaced (o=, s=, c=, ports) or left out (ICE candidates, RFC 8839; a=rtcp, RFC 3605): the switch anchors
+the media, so those lines would be untrue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from switch.malformed import Malformed
+
+DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+MAX_MEDIA = 8
+"""Media sections relayed in one call; more are a broken or hostile description."""
+
+_HIDDEN = ("a=candidate:", "a=remote-candidates:", "a=ice-", "a=end-of-candidates", "a=rtcp:", "a=alt:")
+_UNSPECIFIED = ("0.0.0.0", "::")
+
+
+@dataclass(slots=True)
+class Media:
+    """One m= section. `host` and `port` are where its sender wants to receive; `lines` follow the m= line."""
+
+    kind: str
+    port: int
+    proto: str
+    formats: str
+    lines: list[str]
+    host: str = ""
+    direction: str = "sendrecv"
+    rtcp_host: str = ""
+    rtcp_port: int = 0
+    mux: bool = False
+
+    @property
+    def relayed(self) -> bool:
+        """Whether packets can flow through the relay: not rejected, and carried by UDP."""
+        return self.port != 0 and (self.proto.upper().startswith("RTP/") or "UDP" in self.proto.upper())
+
+    @property
+    def rtp(self) -> bool:
+        """Whether RTCP goes beside it (T.38 over UDPTL has none)."""
+        return "RTP/" in self.proto.upper()
+
+    @property
+    def held(self) -> bool:
+        """Whether its sender does not want to receive now (RFC 3264 section 8.4, and the older 0.0.0.0)."""
+        return self.host in _UNSPECIFIED or self.direction in ("sendonly", "inactive")
+
+
+@dataclass(slots=True)
+class Description:
+    """A parsed body: session-level lines and media sections, in order."""
+
+    lines: list[str]
+    media: list[Media] = field(default_factory=list)
+
+    @property
+    def talking(self) -> bool:
+        """Whether at least one medium flows both ways, so that silence would mean trouble."""
+        return any(m.port and m.direction == "sendrecv" and m.host not in _UNSPECIFIED for m in self.media)
+
+
+def parse(body: bytes) -> Description:
+    """Read a body.
+
+    Raises:
+        Malformed: 400 when it is no SDP, 488 when it asks for more than the switch relays.
+    """
+    text = body.decode("utf-8", "surrogateescape").replace("\r\n", "\n").strip("\n")
+    lines = text.split("\n")
+    if not lines[0].startswith("v=0"):
+        raise Malformed(400, "Bad SDP")
+    session: list[str] = []
+    media: list[Media] = []
+    current = session
+    for line in lines:
+        if len(line) < 2 or line[1] != "=":
+            raise Malformed(400, "Bad SDP")
+        if line[0] == "m":
+            section = _media_line(line)
+            media.append(section)
+            current = section.lines
+        else:
+            current.append(line)
+    if len(media) > MAX_MEDIA:
+        raise Malformed(488, "Too many media")
+    session_host, session_direction = _scan(session, None)
+    for section in media:
+        host, direction = _scan(section.lines, section)
+        section.host = host or session_host
+        section.direction = direction or session_direction or "sendrecv"
+        if section.port and not section.host:
+            raise Malformed(400, "SDP without connection address")
+    return Description(session, media)
+
+
+def _media_line(line: str) -> Media:
+    parts = line[2:].split(" ", 3)
+    if len(parts) < 4:
+        raise Malformed(400, "Bad SDP media line")
+    port = parts[1].partition("/")[0]
+    if not _is_port(port):
+        raise Malformed(400, "Bad SDP media port")
+    return Media(parts[0], int(port), parts[2], parts[3], [])
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535
+
+
+def _scan(lines: list[str], section: Media | None) -> tuple[str, str]:
+    """The connection host and direction said at this level; a=rtcp and a=rtcp-mux into `section`."""
+    host = direction = ""
+    for line in lines:
+        if line.startswith("c="):
+            host = host or _connection_host(line)
+        elif line[2:] in DIRECTIONS and line[0] == "a":
+            direction = line[2:]
+        elif section is not None and line.startswith("a=rtcp"):
+            if line == "a=rtcp-mux":
+                section.mux = True
+            elif line.startswith("a=rtcp:"):
+                parts = line[7:].split()
+                if parts and _is_port(parts[0]) and int(parts[0]):
+                    section.rtcp_port = int(parts[0])
+                    section.rtcp_host = parts[3] if len(parts) == 4 else ""
+    return host, direction
+
+
+def _connection_host(line: str) -> str:
+    parts = line[2:].split()
+    if len(parts) != 3 or parts[0] != "IN" or parts[1] not in ("IP4", "IP6"):
+        raise Malformed(400, "Bad SDP connection")
+    host = parts[2].partition("/")[0].lower()
+    if not host or any(c not in "0123456789abcdefghijklmnopqrstuvwxyz.:-_" for c in host):
+        raise Malformed(400, "Bad SDP connection")
+    return host
+
+
+def print_with(description: Description, origin: str, host: str, ports: list[int]) -> bytes:
+    """The body with our own origin, `host`, and one of `ports` for each medium (0 rejects it)."""
+    family = "IP6" if ":" in host else "IP4"
+    ours = f"c=IN {family} {host}"
+    out: list[str] = []
+    for line in description.lines:
+        kind = line[0]
+        if kind == "o":
+            out.append(f"o={origin} IN {family} {host}")
+        elif kind == "s":
+            out.append("s=-")
+        else:
+            _copy(line, ours, family, out)
+    for section, port in zip(description.media, ports, strict=True):
+        out.append(f"m={section.kind} {port} {section.proto} {section.formats}")
+        for line in section.lines:
+            _copy(line, ours, family, out)
+    out.append("")
+    return "\r\n".join(out).encode("utf-8", "surrogateescape")
+
+
+def _copy(line: str, connection: str, family: str, out: list[str]) -> None:
+    if line[0] == "c":
+        if _connection_host(line) in _UNSPECIFIED:  # hold in the manner of RFC 2543 stays a hold
+            connection = f"c=IN {family} {'::' if family == 'IP6' else '0.0.0.0'}"
+        out.append(connection)
+    elif not line.startswith(_HIDDEN):
+        out.append(line)
