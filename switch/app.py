@@ -1,0 +1,277 @@
+"""The composition root: configuration to core to sockets, and the way down again. No decision about calls
+is made here."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from switch import configuration as configured
+from switch.configuration import Configuration, settings_of
+from switch.core import Switch
+from switch.net.clock import SystemClock, SystemEntropy
+from switch.net.driver import Driver
+from switch.net.http import HttpListener
+from switch.net.journal import Journal
+from switch.net.metrics import AppCollector
+from switch.net.operator import OperatorError, OperatorListener
+from switch.net.relays import RelayPool
+from switch.net.resolver import Resolver
+from switch.net.store import Store
+from switch.net.udp import UdpListener
+from switch.ports import Address, EndCall, Entropy, JournalState, Note, RelayDied, RelayMessage, StopCalls
+
+LAG_EVERY_S = 0.5
+GOODBYE_S = 2.0
+"""How long the last BYEs may take when the switch stops."""
+
+
+class App:
+    """One running switch. `start` raises OSError, StoreError or RuntimeError when a resource is not to be
+    had."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        store: Store,
+        log: Any,
+        *,
+        clock: SystemClock | None = None,
+        entropy: Entropy | None = None,
+    ) -> None:
+        self.configuration = configuration
+        self.store = store
+        self.log = log
+        self.clock = clock or SystemClock()
+        self.loop_lag_s = 0.0
+        self.http_port = 0
+        self.listeners: list[UdpListener] = []
+        self.core: Switch
+        self.driver: Driver
+        self.journal: Journal
+        self._entropy = entropy or SystemEntropy()
+        self._relays = RelayPool(self._on_relay)
+        self._resolver: Resolver | None = None
+        self._http: HttpListener | None = None
+        self._operator: OperatorListener | None = None
+        self._lag_task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    # --- up -------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Bring everything up; on failure take down what was up already."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._close()
+            raise
+
+    async def _start(self) -> None:
+        config = self.configuration.config
+        handlers = {
+            "ping": self._do_ping,
+            "status": self._do_status,
+            "calls": self._do_calls,
+            "registrations": self._do_registrations,
+            "end": self._do_end,
+            "reload": self._do_reload,
+            "reload_lines": self._do_reload_lines,
+        }
+        self._operator = OperatorListener(handlers)
+        await self._operator.start(self.store.path.parent / config.admin.socket)
+        for listen in config.sip.listen:
+            self.listeners.append(UdpListener.bind(Address(listen.host, listen.port)))
+        await self._relays.start(config.media.relays)
+        self.journal = Journal(
+            self.store,
+            queue_max=config.store.queue_max,
+            commit_s=config.store.commit_ms / 1000,
+            wall_ns=self.clock.wall_ns,
+            on_full=lambda full: self.driver.feed(JournalState(full)),
+            log=self.log,
+        )
+        lines = await self.store.lines()
+        self.core = Switch(settings_of(self.configuration), lines, self._entropy, self.clock.moment())
+        self.driver = Driver(
+            self.core,
+            clock=self.clock,
+            senders={listener.address: listener for listener in self.listeners},
+            journal=self.journal,
+            relay=self._relays.send,
+            note=self._on_note,
+            hold_s=config.store.hold_ms / 1000,
+        )
+        bindings, orphans = await self.store.bindings(), await self.store.running_calls()
+        self.journal.start()
+        self.core.restore(bindings, orphans, await self.store.alive_wall_ns())
+        self.driver.settle()
+        if orphans:
+            self.log.warning("calls_ended_by_restart", calls=len(orphans))
+        for listener in self.listeners:
+            await listener.start(self.driver.feed)
+        self._resolver = Resolver(self.core.trunks.names_to_resolve, self.driver.feed)
+        self._resolver.start()
+        registry = CollectorRegistry()
+        registry.register(AppCollector(self))
+        self._http = HttpListener(registry, self._why_not_ready)
+        self.http_port = await self._http.start(config.admin.host, config.admin.port)
+        self._lag_task = asyncio.get_running_loop().create_task(self._measure_lag(), name="lag")
+        gc.collect()
+        gc.freeze()  # tariffs and code are for ever; the collector need not look at them again
+        gc.set_threshold(50_000, 20, 50)
+        self.log.info(
+            "started",
+            listen=[f"{one.address.host}:{one.address.port}" for one in self.listeners],
+            lines=len(lines),
+            bindings=len(bindings),
+            metrics=f"http://{config.admin.host}:{self.http_port}/metrics",
+        )
+
+    # --- down -----------------------------------------------------------------------------------------------
+
+    async def stop(self) -> bool:
+        """Take no more calls, let the running ones end or end them, write every record; False when some
+        could not be written. A second call while waiting ends the wait."""
+        if self._stopping:
+            self.driver.feed(StopCalls(end=True))
+            return True
+        self._stopping = True
+        calls = self.configuration.config.calls
+        self.log.info("stopping", calls=len(self.core.calls))
+        self.driver.feed(StopCalls(end=calls.stop == "end"))
+        await self._until(lambda: not self.core.calls, calls.stop_wait_s)
+        self.driver.feed(StopCalls(end=True))
+        await self._until(lambda: not self.core.endpoint.dialogs, GOODBYE_S)
+        return await self._close()
+
+    async def _until(self, done: Any, timeout_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while not done() and loop.time() < deadline:
+            await asyncio.sleep(0.05)
+
+    async def _close(self) -> bool:
+        for part in (self._http, self._resolver):
+            if part is not None:
+                await part.close()
+        if self._lag_task is not None:
+            self._lag_task.cancel()
+            await asyncio.gather(self._lag_task, return_exceptions=True)
+        for listener in self.listeners:
+            await listener.close()
+        await self._relays.close()
+        if hasattr(self, "driver"):
+            self.driver.close()
+        written = await self.journal.close(timeout_s=30) if hasattr(self, "journal") else True
+        if self._operator is not None:
+            await self._operator.close()
+        self.log.info("stopped", written=written)
+        return written
+
+    # --- reload ---------------------------------------------------------------------------------------------
+
+    async def reload(self) -> list[str]:
+        """Take over a changed configuration for new calls; its faults when it has any, and then nothing
+        changes."""
+        directory = self.configuration.directory
+        fresh, faults = await asyncio.to_thread(configured.load, directory)
+        if fresh is None:
+            for fault in faults:
+                self.log.error("configuration_fault", fault=fault)
+            self.log.error("reload_refused", faults=len(faults))
+            return faults
+        old, new = self.configuration.config, fresh.config
+        for name in ("store", "admin", "log"):
+            if getattr(old, name) != getattr(new, name):
+                self.log.warning("needs_restart", section=name)
+        if (old.sip.listen, old.sip.realm) != (
+            new.sip.listen,
+            new.sip.realm,
+        ) or old.media.ports != new.media.ports:
+            self.log.warning("needs_restart", section="sip.listen, sip.realm or media.ports")
+        self.configuration = fresh
+        self.core.replace_settings(settings_of(fresh))
+        self.driver.settle()
+        await self.reload_lines()
+        self.log.info("reloaded")
+        return []
+
+    async def reload_lines(self) -> int:
+        """Read the lines from the database again."""
+        lines = await self.store.lines()
+        self.core.replace_lines(lines)
+        self.driver.settle()
+        return len(lines)
+
+    # --- the operator's socket ------------------------------------------------------------------------------
+
+    async def _do_ping(self, _request: Mapping[str, Any]) -> str:
+        return "pong"
+
+    async def _do_status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self.core.sizes(), "ready": self._why_not_ready() or "ready", "queued": self.journal.queued}
+
+    async def _do_calls(self, _request: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return self.core.view_calls(self.clock.moment())
+
+    async def _do_registrations(self, _request: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return self.core.view_registrations(self.clock.moment())
+
+    async def _do_end(self, request: Mapping[str, Any]) -> str:
+        call_id = str(request.get("call_id"))
+        if call_id not in self.core.calls:
+            raise OperatorError(f"no call {call_id} is running")
+        self.driver.feed(EndCall(call_id))
+        return call_id
+
+    async def _do_reload(self, _request: Mapping[str, Any]) -> str:
+        faults = await self.reload()
+        if faults:
+            raise OperatorError("\n".join(faults))
+        return "reloaded"
+
+    async def _do_reload_lines(self, _request: Mapping[str, Any]) -> int:
+        return await self.reload_lines()
+
+    # --- what goes on ---------------------------------------------------------------------------------------
+
+    def relay_stats(self) -> dict[str, int]:
+        """The relays' own counters."""
+        return self._relays.stats()
+
+    def _why_not_ready(self) -> str:
+        if self._stopping:
+            return "stopping"
+        if self.journal.full:
+            return "journal full"
+        if not self.journal.healthy:
+            return "journal failing"
+        return ""
+
+    def _on_relay(self, message: list[Any]) -> None:
+        kind = message[0]
+        if kind == "died":
+            self.log.error("relay_died", worker=message[1])
+            self.driver.feed(RelayDied(message[1], self.configuration.config.media.relays))
+        elif kind == "error":
+            self.log.error("relay_error", error=message[1])
+        elif kind in ("failed", "silent", "report"):
+            detail = message[2:] if kind == "failed" else message[2] if len(message) > 2 else None
+            self.driver.feed(RelayMessage(kind, message[1], detail))
+
+    def _on_note(self, note: Note) -> None:
+        level = self.log.error if note.event == "internal_error" else self.log.info
+        level(note.event, **note.facts)
+
+    async def _measure_lag(self) -> None:
+        """How late a short sleep ends: what everything else waits for, too."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LAG_EVERY_S
+            await asyncio.sleep(LAG_EVERY_S)
+            self.loop_lag_s = max(0.0, loop.time() - due)

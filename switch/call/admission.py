@@ -1,0 +1,46 @@
+"""What the switch decided about a call before placing it: who calls whom, who pays at what price, and by
+which way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rating.quote import Quote
+from rating.zone import Destination
+from switch.routing.lines import Line
+from switch.routing.plan import RoutePlan
+from switch.sip.message import Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A call that may be placed.
+
+    `line` pays, and is None for a call that came in by `trunk`. `caller` is the number that is presented,
+    '' when it is not known; `sender` the From value that says so. `quote` is None where nothing can be
+    charged. `limit_s` is when an answered call is cut (R-LIM-01), 0 for never.
+    """
+
+    origin: str
+    line: Line | None
+    trunk: str
+    device: str
+    caller: str
+    sender: str
+    dialled: str
+    called: str
+    destination: Destination | None
+    quote: Quote | None
+    plan: RoutePlan
+    emergency: bool
+    verdict: str
+    limit_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A call that may not be placed: the status to answer, and the reason code for the record."""
+
+    status: int
+    verdict: str
+    fields: Fields | None = None

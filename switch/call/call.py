@@ -1,0 +1,545 @@
+"""A call: the caller's leg, the attempts to reach the called side, their media, and what it costs.
+
+Only the call knows both legs. It is given events (`switch.call.events`), decides, and gives orders to legs
+and anchor; it never waits. Offers and answers pass straight through: an offer of one side is made to the
+other, whose answer comes back (RFC 3264, RFC 6337), so both ends negotiate with each other and the switch
+only puts its own addresses in.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from rating.meter import Meter
+from switch.call import events as ev
+from switch.call.admission import Admission
+from switch.call.context import CallContext
+from switch.call.incoming import IncomingLeg
+from switch.call.leg import Leg
+from switch.call.metering import Metering, recorded
+from switch.call.outgoing import Invitation, OutgoingLeg
+from switch.call.record import Cdr
+from switch.malformed import Malformed
+from switch.media.anchor import Anchor, NoPorts
+from switch.ports import NS_PER_MS, NS_PER_S, Append, CallAnswered, CallEnded, Flow, Moment, Note
+from switch.routing.plan import Stage, moves_on
+from switch.sip.message import Fields, Request
+from switch.timers import Timer
+
+ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
+NORMAL, NO_ANSWER, NO_CIRCUIT, NETWORK = 16, 19, 34, 38
+"""Q.850 causes that the switch itself gives."""
+
+
+class State(Enum):
+    """How far the call has come."""
+
+    TRYING = 1
+    RINGING = 2
+    ANSWERED = 3
+    ENDED = 4
+
+
+class Call:
+    """One call, from the INVITE to its record."""
+
+    __slots__ = (
+        "_active",
+        "_answered",
+        "_best",
+        "_context",
+        "_flags",
+        "_invited",
+        "_late_offer",
+        "_metering",
+        "_modifying",
+        "_ringing",
+        "_stages",
+        "_timers",
+        "a",
+        "admission",
+        "anchor",
+        "b",
+        "id",
+        "state",
+        "trunk",
+    )
+
+    def __init__(self, context: CallContext, call_id: str, admission: Admission) -> None:
+        self._context = context
+        self.id = call_id
+        self.admission = admission
+        self.state = State.TRYING
+        self.trunk = ""
+        self.anchor: Anchor = context.anchor()
+        self.a: IncomingLeg | None = None
+        self.b: OutgoingLeg | None = None
+        self._active: list[OutgoingLeg] = []
+        self._stages = iter(admission.plan.stages)
+        self._best: ev.Refused | None = None
+        self._invited: Moment = context.timers.now
+        self._ringing: Moment | None = None
+        self._answered: Moment | None = None
+        self._metering = Metering(None)
+        self._late_offer = False
+        self._modifying: Leg | None = None
+        self._timers: list[Timer] = []
+        self._flags: list[str] = []
+
+    # --- from outside ---------------------------------------------------------------------------------------
+
+    def start(self, request: Request, flow: Flow) -> None:
+        """Take up the INVITE and make the first attempt.
+
+        Raises:
+            Malformed: nothing was sent and the call does not exist.
+        """
+        context = self._context
+        tag = context.entropy.token(64)
+        follows = self.admission.line is not None
+        self.a = IncomingLeg(context.endpoint, request, flow, self, tag=tag, follows_flow=follows)
+        self.anchor.place(0, flow.remote.host)
+        self._late_offer = not self.a.invited_sdp
+        self._next_stage()
+
+    def handle(self, leg: Leg, event: ev.Event) -> None:
+        """Something happened on a leg. What comes too late is ignored; a fault of ours ends this one call,
+        not the switch."""
+        if self.state is State.ENDED:
+            return
+        try:
+            self._handle(leg, event)
+        except Exception as error:
+            self._context.note(Note("internal_error", {"call_id": self.id, "error": repr(error)}))
+            self.fail()
+
+    def _handle(self, leg: Leg, event: ev.Event) -> None:
+        """Every event has an answer in every state."""
+        match event:
+            case ev.Ringing():
+                self._on_ringing(leg, event)
+            case ev.Answered():
+                self._on_answered(leg, event)
+            case ev.Refused():
+                self._on_refused(leg, event)
+            case ev.Cancelled():
+                self._end("cancelled", "caller", 487, NORMAL)
+            case ev.Acknowledged():
+                self._on_acknowledged(leg, event)
+            case ev.Modify():
+                self._on_modify(leg, event)
+            case ev.Modified():
+                self._on_modified(leg, event)
+            case ev.ModifyRefused():
+                self._on_modify_refused(leg, event)
+            case ev.ModifyCancelled():
+                self._other(leg).cancel_modify()
+            case ev.Info():
+                if self.state is State.ANSWERED:
+                    self._other(leg).info(event)
+                else:
+                    leg.answer_info(event.number, 481)
+            case ev.InfoAnswered():
+                self._other(leg).answer_info(event.number, event.status)
+            case ev.HungUp():
+                self._on_hung_up(leg, event)
+            case ev.Lost():
+                self._flags.append("lost")
+                self._end("answered", self._side(leg), event.status, NETWORK)
+
+    def end(self, flag: str, *, silent_ms: int = 0) -> None:
+        """The switch ends the call: limit, lost media (nothing was heard for `silent_ms`), shutdown,
+        operator."""
+        if self.state is State.ENDED:
+            return
+        self._flags.append(flag)
+        if self.state is State.ANSWERED:
+            self._end("answered", "switch", 200, NORMAL, silent_ms=silent_ms)
+        else:
+            self._refuse_caller(503, "failed", NO_CIRCUIT)
+
+    def fail(self) -> None:
+        """We were wrong: end this one call, so that the switch lives on."""
+        self._flags.append("internal-error")
+        if self.state is State.ANSWERED:
+            self._end("answered", "switch", 500, NETWORK)
+        elif self.state is not State.ENDED:
+            self._refuse_caller(500, "failed", NETWORK)
+
+    def view(self, now: Moment) -> dict[str, Any]:
+        """The call as an operator sees it, with its price now."""
+        admission = self.admission
+        talked_ms = self._talked_ms(now)
+        return {
+            "call_id": self.id,
+            "line": admission.line.number if admission.line else "",
+            "caller": admission.caller,
+            "called": admission.called,
+            "class": admission.destination.cls.value if admission.destination else "",
+            "trunk": self.trunk,
+            "state": self.state.name.lower(),
+            "seconds": talked_ms // 1000,
+            "amount": self._metering.amount(talked_ms) if self._answered else 0,
+            "next_change_s": self._metering.next_change_s(talked_ms) if self._answered else None,
+            "limit_s": admission.limit_s,
+            "emergency": admission.emergency,
+        }
+
+    # --- attempts -------------------------------------------------------------------------------------------
+
+    def _next_stage(self) -> None:
+        """Make the next attempt, or give the caller the best refusal that came."""
+        stage = next(self._stages, None)
+        if stage is None:
+            self._give_up()
+            return
+        try:
+            self._try(stage)
+        except NoPorts:
+            self._flags.append("no-ports")
+            self._refuse_caller(503, "refused", NO_CIRCUIT, {"Retry-After": ["10"]})
+        except Malformed as error:
+            self._refuse_caller(error.status, "refused", None)
+
+    def _try(self, stage: Stage) -> None:
+        assert self.a is not None
+        context, admission = self._context, self.admission
+        self.trunk = stage.trunk
+        self.anchor.place(1, stage.targets[0].flow.remote.host)
+        offer = self.anchor.relay(0, self.a.invited_sdp) if self.a.invited_sdp else b""
+        for target in stage.targets:
+            invitation = Invitation(
+                target.uri, admission.sender, target.recipient, target.fields, target.credentials
+            )
+            leg = OutgoingLeg(
+                context.endpoint,
+                target.flow,
+                self,
+                invitation,
+                follows_flow=target.follows_flow,
+                new_token=context.entropy.token,
+            )
+            self._active.append(leg)
+            leg.invite(offer)
+        if stage.reply_ns:
+            self._after(stage.reply_ns, lambda: self._give_up_stage(99))
+        if stage.provisional_ns:
+            self._after(stage.provisional_ns, lambda: self._give_up_stage(100))
+        if stage.ring_ns:
+            self._after(stage.ring_ns, lambda: self._give_up_stage(199))
+
+    def _give_up_stage(self, at_most: int) -> None:
+        """A time limit of the stage passed: it fails, if no leg has come further than the provisional
+        status `at_most`."""
+        if self.state in (State.ANSWERED, State.ENDED) or any(
+            leg.provisional > at_most for leg in self._active
+        ):
+            return
+        for leg in self._active:
+            leg.cancel('Q.850;cause=102;text="Timer"')
+        self._active = []
+        rang = at_most > 100
+        self._stage_failed(ev.Refused(480 if rang else 408, NO_ANSWER if rang else NETWORK, local=not rang))
+
+    def _on_ringing(self, leg: Leg, event: ev.Ringing) -> None:
+        if self.a is None or leg not in self._active:
+            return
+        if self._ringing is None:
+            self._ringing = self._context.timers.now
+            self._context.sums.post_dial_delay_ms.add(self._since_invite_ms(self._ringing))
+        self.state = State.RINGING
+        body = b""
+        if event.sdp and not self._late_offer:
+            try:
+                body = self.anchor.relay(1, event.sdp)
+            except (Malformed, NoPorts):
+                body = b""  # early media that cannot be relayed is left out; the call goes on
+        self.a.ring(183 if body else event.status if event.status in (180, 181, 182) else 180, body)
+
+    def _on_answered(self, leg: Leg, event: ev.Answered) -> None:
+        assert self.a is not None
+        assert isinstance(leg, OutgoingLeg)
+        for other in self._active:
+            if other is not leg:
+                other.cancel(ELSEWHERE)
+        self._active = []
+        self.b = leg
+        self._stop_timers()
+        try:
+            body = self.anchor.relay(1, event.sdp)
+        except (Malformed, NoPorts):
+            leg.acknowledge(b"")
+            leg.bye(NETWORK)
+            self._refuse_caller(502, "failed", NETWORK)
+            return
+        now = self._context.timers.now
+        self._answered = now
+        self.state = State.ANSWERED
+        admission = self.admission
+        if admission.quote is not None:
+            self._metering = Metering(Meter(admission.quote.terms, now.wall_ns))
+        if not self._late_offer:
+            leg.acknowledge(b"")
+        if admission.limit_s:
+            self._after(admission.limit_s * NS_PER_S, lambda: self.end("limit"))
+        pending = self._record("answered", "", 200, None, now)
+        self.a.answer(body)
+        entry = CallAnswered(self.id, now.wall_ns, pending, (self.a.snapshot(), leg.snapshot()))
+        self._context.append(Append(entry, hold=not admission.emergency))
+
+    def _on_refused(self, leg: Leg, event: ev.Refused) -> None:
+        if leg not in self._active:
+            return
+        self._active.remove(leg)
+        if event.status >= 600 and not self.admission.plan.emergency:
+            for other in self._active:  # RFC 3261 section 16.7 step 5
+                other.cancel("")
+            self._active = []
+        self._best = event if self._best is None else _better(self._best, event)
+        if not self._active:
+            self._stage_failed(self._best)
+
+    def _stage_failed(self, outcome: ev.Refused) -> None:
+        self._stop_timers()
+        self._best = outcome
+        if moves_on(self.admission.plan.emergency, outcome.status, outcome.local):
+            self._next_stage()
+        else:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """No attempt is left: the caller gets what the last one said, as far as it is his business."""
+        best = self._best or ev.Refused(480)
+        status = _told_to_caller(best)
+        outcome = {
+            486: "busy",
+            600: "busy",
+            408: "no-answer",
+            480: "no-answer",
+            603: "rejected",
+            403: "rejected",
+        }.get(status, "failed")
+        fields: Fields = {}
+        if best.retry_after_s is not None and status == 503:
+            fields["Retry-After"] = [str(best.retry_after_s)]
+        self._refuse_caller(status, outcome, best.cause, fields, by="callee")
+
+    def _refuse_caller(
+        self,
+        status: int,
+        outcome: str,
+        cause: int | None,
+        fields: Fields | None = None,
+        *,
+        by: str = "switch",
+    ) -> None:
+        if cause is not None:
+            fields = {**(fields or {}), "Reason": [f"Q.850;cause={cause}"]}
+        if self.a is not None:
+            self.a.refuse(status, fields)
+        self._end(outcome, by, status, cause)
+
+    # --- within the call ------------------------------------------------------------------------------------
+
+    def _on_acknowledged(self, leg: Leg, event: ev.Acknowledged) -> None:
+        """Passes on the answer to an offer that was in our 2xx; otherwise the ACK has done its work
+        already."""
+        waiting = self._late_offer if leg is self.a and self._modifying is None else self._modifying is leg
+        if not waiting or self.b is None:
+            return
+        self._late_offer = False
+        self._modifying = None
+        other = self._other(leg)
+        try:
+            other.acknowledge(self.anchor.relay(self._number(leg), event.sdp))
+        except (Malformed, NoPorts):
+            other.acknowledge(b"")
+            self._end("answered", "switch", 488, NETWORK)
+
+    def _on_modify(self, leg: Leg, event: ev.Modify) -> None:
+        other = self._other(leg)
+        if self._modifying is not None or not other.settled:
+            leg.decline(491)
+            return
+        try:
+            body = self.anchor.relay(self._number(leg), event.sdp) if event.sdp else b""
+        except Malformed as error:
+            leg.decline(error.status)
+            return
+        except NoPorts:
+            leg.decline(488)
+            return
+        self._modifying = leg
+        other.modify(body)
+
+    def _on_modified(self, leg: Leg, event: ev.Modified) -> None:
+        asker, self._modifying = self._modifying, None
+        if asker is None:
+            leg.acknowledge(b"")
+            return
+        late = asker.awaits_offer
+        try:
+            body = self.anchor.relay(self._number(leg), event.sdp)
+        except (Malformed, NoPorts):
+            leg.acknowledge(b"")
+            asker.decline(488)
+            return
+        if late:
+            self._modifying = asker  # the answer comes with the asker's ACK
+        else:
+            leg.acknowledge(b"")
+        asker.accept(body)
+
+    def _on_modify_refused(self, _leg: Leg, event: ev.ModifyRefused) -> None:
+        asker, self._modifying = self._modifying, None
+        if asker is not None:
+            asker.decline(event.status if event.status in (415, 487, 488, 491, 606) else 488)
+
+    def _on_hung_up(self, leg: Leg, event: ev.HungUp) -> None:
+        if self.state is State.ANSWERED:
+            self._end("answered", self._side(leg), 200, event.cause or NORMAL)
+        else:
+            self._end("cancelled", "caller", 487, NORMAL)
+
+    # --- the end --------------------------------------------------------------------------------------------
+
+    def _end(self, outcome: str, by: str, status: int, cause: int | None, *, silent_ms: int = 0) -> None:
+        """Release both sides, close the media, and record what it was: once, whichever reason came first."""
+        now = self._context.timers.now
+        self.state = State.ENDED
+        self._stop_timers()
+        for leg in self._active:
+            leg.cancel('SIP;cause=487;text="Caller cancelled"' if by == "caller" else "")
+        for side in (self.a, self.b):
+            if side is not None:
+                side.bye(cause or NORMAL)
+                side.detach()
+        self._active = []
+        self.anchor.close()
+        cdr = self._record(outcome, by, status, cause, now, silent_ms=silent_ms)
+        self._sum_up(cdr)
+        self._context.append(Append(CallEnded(cdr), hold=self._answered is not None and not cdr.emergency))
+        self._context.note(
+            Note(
+                "call",
+                {
+                    "call_id": self.id,
+                    "outcome": outcome,
+                    "status": status,
+                    "by": by,
+                    "duration_s": cdr.duration_s,
+                },
+            )
+        )
+        self._context.ended(self)
+
+    def _sum_up(self, cdr: Cdr) -> None:
+        sums = self._context.sums
+        sums.outcomes[cdr.outcome, cdr.destination_class] += 1
+        for flag in cdr.flags:
+            sums.flags[flag] += 1
+        if cdr.answered_ms is not None:
+            sums.duration_s.add(cdr.duration_s)
+            sums.seconds[cdr.destination_class] += cdr.duration_s
+            sums.amounts[cdr.destination_class] += cdr.amount
+
+    def _record(
+        self, outcome: str, by: str, status: int, cause: int | None, now: Moment, *, silent_ms: int = 0
+    ) -> Cdr:
+        """The record as things stand. Dates after the INVITE are its wall time plus monotonic differences,
+        so that a stepped clock changes no duration and no bill."""
+        admission, quote = self.admission, self.admission.quote
+        invited_ms = self._invited.wall_ns // NS_PER_MS
+        ringing_ms = self._since_invite_ms(self._ringing) if self._ringing else None
+        setup_ms = self._since_invite_ms(self._answered) if self._answered else None
+        talked_ms = max(0, self._talked_ms(now) - silent_ms)
+        charge = self._metering.charge(talked_ms) if self._answered else None
+        setup_fee, amount, segments = recorded(charge)
+        destination = admission.destination
+        return Cdr(
+            call_id=self.id,
+            line=admission.line.number if admission.line else "",
+            origin=admission.origin,
+            trunk=self.trunk or admission.trunk,
+            device=admission.device,
+            caller=admission.caller,
+            dialled=admission.dialled,
+            called=admission.called,
+            destination_class=destination.cls.value if destination else "",
+            zone=destination.price if destination else "",
+            emergency=admission.emergency,
+            verdict=admission.verdict,
+            outcome=outcome,
+            status=status,
+            cause=cause,
+            released_by=by,
+            invited_ms=invited_ms,
+            ringing_ms=None if ringing_ms is None else invited_ms + ringing_ms,
+            answered_ms=None if setup_ms is None else invited_ms + setup_ms,
+            released_ms=invited_ms + self._since_invite_ms(now),
+            post_dial_delay_ms=ringing_ms,
+            setup_ms=setup_ms,
+            duration_s=max(1, -(-talked_ms // 1000)) if self._answered else 0,
+            plan=quote.plan if quote else "",
+            tariff=quote.version if quote else "",
+            setup_fee=setup_fee,
+            amount=amount,
+            segments=segments,
+            diversions=(),
+            flags=tuple(self._flags),
+        )
+
+    # --- details --------------------------------------------------------------------------------------------
+
+    def _other(self, leg: Leg) -> Leg:
+        other = self.b if leg is self.a else self.a
+        assert other is not None
+        return other
+
+    def _number(self, leg: Leg) -> int:
+        return 0 if leg is self.a else 1
+
+    def _side(self, leg: Leg) -> str:
+        return "caller" if leg is self.a else "callee"
+
+    def _since_invite_ms(self, moment: Moment) -> int:
+        return (moment.mono_ns - self._invited.mono_ns) // NS_PER_MS
+
+    def _talked_ms(self, now: Moment) -> int:
+        return -(-(now.mono_ns - self._answered.mono_ns) // NS_PER_MS) if self._answered is not None else 0
+
+    def _after(self, delay_ns: int, fire: Any) -> None:
+        self._timers.append(self._context.timers.start(delay_ns, fire))
+
+    def _stop_timers(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers = []
+
+
+def _better(one: ev.Refused, other: ev.Refused) -> ev.Refused:
+    """Of two refusals the one worth telling (RFC 3261 section 16.7 step 6): any 6xx, else what a party
+    said before what the network did, else the lower class."""
+    rank_one, rank_other = _rank(one), _rank(other)
+    return other if rank_other < rank_one else one
+
+
+def _rank(refusal: ev.Refused) -> tuple[int, int]:
+    if refusal.status >= 600:
+        return 0, refusal.status
+    if refusal.local or refusal.status in (408, 503):
+        return 3, refusal.status
+    if refusal.status in (401, 407, 415, 420, 484):
+        return 1, refusal.status
+    return 2 if refusal.status >= 500 else 1, refusal.status + 100
+
+
+def _told_to_caller(best: ev.Refused) -> int:
+    """A refusal as the caller may see it: challenges and redirections of the far side are ours to deal
+    with."""
+    if best.status in (401, 407) or 300 <= best.status < 400:
+        return 500 if best.status in (401, 407) else 480
+    if best.local or best.status == 408:
+        return 408 if not best.local else 503
+    return best.status

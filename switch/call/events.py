@@ -1,0 +1,120 @@
+"""What a leg tells its call: facts of a telephone call, free of SIP's transactions. An SDP body is b''
+when there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """The called side rings (180), is queued (182) or sends early media (183)."""
+
+    status: int
+    sdp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The called side took the call. The leg waits for `acknowledge`."""
+
+    sdp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The called side did not take the call. `local`: no answer came from it at all (time-out, transport)."""
+
+    status: int
+    cause: int | None = None
+    retry_after_s: int | None = None
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The caller gave up before the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Our answer (to the call or to a `Modify`) has arrived; `sdp` answers an offer that was in it."""
+
+    sdp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Modify:
+    """A party asks to change the session; without `sdp` it asks for an offer. Settled by `accept` or
+    `decline`."""
+
+    sdp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyCancelled:
+    """A party takes back its `Modify`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Modified:
+    """A party accepted our change. The leg waits for `acknowledge`."""
+
+    sdp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyRefused:
+    """A party did not accept our change; the session stays as it was."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """Application data within the call (RFC 6086 and its legacy uses), answered by `answer_info` under
+    `number`."""
+
+    number: int
+    content_type: str
+    package: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InfoAnswered:
+    """The party's answer to application data passed on."""
+
+    number: int
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """A party ended the call."""
+
+    cause: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A party is gone: it does not acknowledge, or knows nothing of the call any more."""
+
+    status: int
+
+
+Event = (
+    Ringing
+    | Answered
+    | Refused
+    | Cancelled
+    | Acknowledged
+    | Modify
+    | ModifyCancelled
+    | Modified
+    | ModifyRefused
+    | Info
+    | InfoAnswered
+    | HungUp
+    | Lost
+)

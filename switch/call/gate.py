@@ -1,0 +1,325 @@
+"""The gate: every INVITE that would start a call passes here, once, and leaves with an `Admission` or a
+`Refusal`.
+
+The order is the law's: emergency first, then who it is, what was dialled, whether there is a price for it,
+and only then limits and the way there (R-EMG-04, R-TAR-14, R-POL-06). Nothing is sent and nothing changes
+here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from emergency.decide import EmergencyRoute, decide
+from emergency.location import Address as CivicAddress
+from emergency.numbers import Service
+from rating.quote import Quote, quote
+from rating.zone import Destination
+from switch.call.admission import Admission, Refusal
+from switch.malformed import Malformed
+from switch.ports import Flow, Moment
+from switch.routing.identity import Challenge, Denied, Identity, claimed_user
+from switch.routing.lines import Line
+from switch.routing.numbers import dialled_digits, national, normalise
+from switch.routing.plan import RoutePlan, Stage, Target, line_stage, trunk_stage
+from switch.routing.registrar import Registrar
+from switch.routing.trunks import Trunk, Trunks
+from switch.settings import Settings
+from switch.sip.headers import parse_small_number
+from switch.sip.message import Fields, Request
+from switch.sip.uri import bracketed, parse_name_addr, parse_uri
+
+CLOSED_STATES = frozenset({"restricted", "suspended", "terminated"})
+"""States in which a line calls emergency numbers and helplines only (domain guide section 8)."""
+
+
+class Gate:
+    """Decides about calls with the tables of the switch; `running` counts the calls of a line or trunk by
+    name."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        identity: Identity,
+        registrar: Registrar,
+        trunks: Trunks,
+        running: Callable[[str], int],
+        closed: Callable[[], str],
+    ) -> None:
+        self.settings = settings
+        self._identity = identity
+        self._registrar = registrar
+        self._trunks = trunks
+        self._running = running
+        self._closed = closed
+
+    def admit(self, request: Request, flow: Flow, now: Moment) -> Admission | Refusal | Challenge | Denied:
+        """The decision about a call.
+
+        Raises:
+            Malformed: the request cannot be understood far enough to decide.
+        """
+        hops = parse_small_number(request.get("Max-Forwards"), 70, 255)
+        if hops == 0:
+            raise Malformed(483, "Too Many Hops")
+        service = self.settings.emergency.numbers.recognise(request.uri)
+        trunk = self._trunks.admitted_from(flow.remote)
+        if trunk is not None:
+            return self._from_trunk(trunk, request, now, hops)
+        if service is not None and service.is_emergency:
+            line = self._emergency_caller(request, flow, now)
+            if isinstance(line, Challenge | Denied):
+                return line
+            return self._emergency(service, line, request, hops)
+        line = self._identity.identify(request, flow, now)
+        if isinstance(line, Challenge | Denied):
+            return line
+        return self._from_line(line, service, request, now, hops)
+
+    # --- from a line ----------------------------------------------------------------------------------------
+
+    def _from_line(
+        self, line: Line, service: Service | None, request: Request, now: Moment, hops: int
+    ) -> Admission | Refusal:
+        dialled = dialled_digits(parse_uri(request.uri))
+        called = service.number if service is not None else normalise(dialled)
+        if called is None:
+            return Refusal(404, "bad-number")
+        destination = self.settings.tariffs.destinations.classify(called)
+        if destination is None:
+            return Refusal(404, "no-destination")
+        if line.state in CLOSED_STATES and service is None:
+            return Refusal(403, f"line-{line.state}")
+        priced = quote(self.settings.tariffs, line.plan, line.options, destination, now.wall_ns)
+        if not isinstance(priced, Quote):
+            return Refusal(403, priced.reason.value)
+        if line.state == "limited" and not priced.rate.free:
+            return Refusal(403, "line-limited")
+        if closed := self._closed():
+            return Refusal(503, closed, {"Retry-After": ["30"]})
+        if self._running(line.user) >= line.max_calls:
+            return Refusal(486, "line-calls")
+        caller = self._own_number(line, request)
+        withheld = _wants_privacy(request)
+        stages = self._stages(called, destination, caller, withheld, now, hops)
+        if not stages:
+            return Refusal(480 if called in self._identity.lines.by_number else 503, "no-route")
+        return Admission(
+            origin="line",
+            line=line,
+            trunk="",
+            device=(request.get("User-Agent") or "")[:64],
+            caller=caller,
+            sender=self._sender(caller, withheld),
+            dialled=dialled,
+            called=called,
+            destination=destination,
+            quote=priced,
+            plan=RoutePlan(stages),
+            emergency=False,
+            verdict="allowed",
+            limit_s=min(filter(None, (self.settings.limits.max_s, priced.cut_s)), default=0),
+        )
+
+    def _stages(
+        self, called: str, destination: Destination, caller: str, withheld: bool, now: Moment, hops: int
+    ) -> tuple[Stage, ...]:
+        """To a line of ours, or over the trunks in order."""
+        line = self._identity.lines.by_number.get(called)
+        if line is not None:
+            stage = self._to_line(line, called, now, hops)
+            return (stage,) if stage is not None else ()
+        fields = self._towards_trunk(caller, withheld, hops)
+        stages: list[Stage] = []
+        for trunk in self._trunks.candidates(called, self._running):
+            for host in trunk.hosts:
+                flow = self._trunks.flow_to(host, trunk.settings.port)
+                if flow is not None:
+                    name = bracketed(trunk.settings.host)
+                    stages.append(
+                        trunk_stage(trunk, flow, called, name, fields, self.settings.limits.no_answer_ns)
+                    )
+        return tuple(stages)
+
+    def _to_line(self, line: Line, called: str, now: Moment, hops: int) -> Stage | None:
+        """All contacts of a line; equipment admitted by address is called there when it is not registered."""
+        recipient = f"<sip:{called}@{self.settings.domain};user=phone>"
+        fields: Fields = {"Max-Forwards": [str(hops - 1)]}
+        ring_ns = self.settings.limits.ring_ns
+        bindings = self._registrar.bindings(line.user, now)
+        if bindings:
+            return line_stage(bindings, line.number, recipient, fields, ring_ns)
+        for source in line.sources:
+            host = source.partition("/")[0]
+            flow = self._trunks.flow_to(host, 5060) if _is_single(source) else None
+            if flow is not None:
+                target = Target(
+                    line.number, f"sip:{called}@{bracketed(host)}", recipient, flow, False, fields
+                )
+                return Stage((target,), reply_ns=0, provisional_ns=0, ring_ns=ring_ns)
+        return None
+
+    # --- from a trunk ---------------------------------------------------------------------------------------
+
+    def _from_trunk(self, trunk: Trunk, request: Request, now: Moment, hops: int) -> Admission | Refusal:
+        """To a line of ours only: the switch relays nothing from one carrier to another."""
+        dialled = dialled_digits(parse_uri(request.uri))
+        called = normalise(dialled)
+        line = self._identity.lines.by_number.get(called) if called is not None else None
+        if line is None or called is None or line.state == "terminated":
+            return Refusal(404, "no-line")
+        if line.state == "suspended":
+            return Refusal(480, "line-suspended")
+        if closed := self._closed():
+            return Refusal(503, closed, {"Retry-After": ["30"]})
+        if self._running(line.user) >= line.max_calls:
+            return Refusal(486, "line-calls")
+        stage = self._to_line(line, called, now, hops)
+        if stage is None:
+            return Refusal(480, "not-registered")
+        caller = _asserted(request)
+        return Admission(
+            origin="trunk",
+            line=None,
+            trunk=trunk.settings.name,
+            device="",
+            caller=caller,
+            sender=self._sender(caller, _wants_privacy(request) or not caller),
+            dialled=dialled,
+            called=called,
+            destination=None,
+            quote=None,
+            plan=RoutePlan((stage,)),
+            emergency=False,
+            verdict="allowed",
+            limit_s=self.settings.limits.max_s,
+        )
+
+    # --- emergency ------------------------------------------------------------------------------------------
+
+    def _emergency_caller(
+        self, request: Request, flow: Flow, now: Moment
+    ) -> Line | Challenge | Denied | None:
+        """Who calls for help. A line that is known by name needs no password for that (R-EMG-04,
+        R-EMG-05)."""
+        line = self._identity.lines.admitted_from(flow.remote.host)
+        if line is not None:
+            return line
+        user = claimed_user(request)
+        policy = self.settings.emergency_without_digest
+        line = self._identity.lines.by_user.get(user) or self._identity.lines.by_number.get(user)
+        if line is not None and line.state == "terminated":
+            line = None
+        if policy == "any" or (policy == "known_aor" and line is not None):
+            return line
+        return self._identity.identify(request, flow, now)
+
+    def _emergency(self, service: Service, line: Line | None, request: Request, hops: int) -> Admission:
+        """Never refused: to the centre of the line's registered address, then to the default centre
+        (R-EMG-03, R-EMG-06)."""
+        settings = self.settings
+        address = CivicAddress(**line.address) if line is not None and line.address is not None else None
+        route = decide(service, address, settings.emergency)
+        caller = self._own_number(line, request) if line is not None else ""
+        destination = settings.tariffs.destinations.classify(service.number)
+        return Admission(
+            origin="line",
+            line=line,
+            trunk="",
+            device=(request.get("User-Agent") or "")[:64],
+            caller=caller,
+            sender=self._sender(caller, not caller),
+            dialled=service.number,
+            called=service.number,
+            destination=destination,
+            quote=None,
+            plan=RoutePlan(self._emergency_stages(route, caller, hops), emergency=True),
+            emergency=True,
+            verdict=f"emergency-{route.centre.id}"
+            if route.alarm is None
+            else f"emergency-{route.alarm.value}",
+            limit_s=0,
+        )
+
+    def _emergency_stages(self, route: EmergencyRoute, caller: str, hops: int) -> tuple[Stage, ...]:
+        fields: Fields = {"Max-Forwards": [str(max(hops - 1, 1))], "Priority": ["emergency"]}
+        if caller:
+            fields["P-Asserted-Identity"] = [f"<sip:{caller}@{self.settings.domain};user=phone>"]
+        stages = []
+        number = route.service.number
+        for gateway in route.gateways:
+            flow = self._trunks.flow_to(gateway.host, gateway.port)
+            if flow is None:
+                continue
+            target = Target(
+                gateway.id,
+                gateway.request_uri(route.service),
+                f"<sip:{number}@{self.settings.domain};user=phone>",
+                flow,
+                False,
+                fields,
+            )
+            failover = route.failover
+            stages.append(
+                Stage(
+                    (target,),
+                    failover.trying_timeout_ns,
+                    failover.provisional_timeout_ns,
+                    ring_ns=0,
+                    trunk=gateway.id,
+                )
+            )
+        return tuple(stages)
+
+    # --- identity on the wire -------------------------------------------------------------------------------
+
+    def _own_number(self, line: Line, request: Request) -> str:
+        """The line's number that the phone asks to present, or its main number (R-POL-06)."""
+        claimed = normalise(claimed_user(request))
+        return claimed if claimed in line.numbers and claimed is not None else line.number
+
+    def _sender(self, caller: str, withheld: bool) -> str:
+        if withheld:
+            return '"Anonymous" <sip:anonymous@anonymous.invalid>'
+        return f'"{national(caller)}" <sip:{caller}@{self.settings.domain};user=phone>'
+
+    def _towards_trunk(self, caller: str, withheld: bool, hops: int) -> Fields:
+        """RFC 3325: the carrier is trusted with the number, and told when it must not go further."""
+        fields: Fields = {
+            "Max-Forwards": [str(hops - 1)],
+            "P-Asserted-Identity": [f"<sip:{caller}@{self.settings.domain};user=phone>"],
+        }
+        if withheld:
+            fields["Privacy"] = ["id"]
+        return fields
+
+
+def _wants_privacy(request: Request) -> bool:
+    """Privacy (RFC 3323), or an anonymous From."""
+    if any(
+        part.strip().lower() in ("id", "user", "header")
+        for row in request.rows("Privacy")
+        for part in row.split(";")
+    ):
+        return True
+    return "anonymous" in request.sender.uri.lower()
+
+
+def _asserted(request: Request) -> str:
+    """The caller's number as a carrier gives it: P-Asserted-Identity, else From; '' when neither holds a
+    number."""
+    for text in [*request.values("P-Asserted-Identity"), request.sender.uri]:
+        try:
+            number = normalise(parse_uri(parse_name_addr(text).uri).number())
+        except Malformed:
+            continue
+        if number is not None:
+            return number
+    return ""
+
+
+def _is_single(source: str) -> bool:
+    host, slash, bits = source.partition("/")
+    return not slash or int(bits) == ip_address(host).max_prefixlen

@@ -1,0 +1,104 @@
+"""The caller's leg: an INVITE that we answer (RFC 3261 section 13.3)."""
+
+from __future__ import annotations
+
+from switch.call.events import Cancelled
+from switch.call.leg import Leg, LegUser, Stage
+from switch.ports import NS_PER_S, Flow
+from switch.sip.dialog import Dialog
+from switch.sip.endpoint import Endpoint
+from switch.sip.message import Fields, Request
+from switch.sip.uri import parse_name_addr
+from switch.timers import Timer
+
+_REMIND_NS = 60 * NS_PER_S
+
+
+class IncomingLeg(Leg):
+    """A UAS leg. Exactly one of `answer` and `refuse` settles it, unless the caller gives up first."""
+
+    __slots__ = ("_last_provisional", "_reminder", "invited_sdp", "replied")
+
+    def __init__(
+        self, endpoint: Endpoint, request: Request, flow: Flow, user: LegUser, *, tag: str, follows_flow: bool
+    ) -> None:
+        """Takes up the INVITE and answers 100. Its Contact has been checked before.
+
+        Raises:
+            Malformed: when the Contact cannot be read (400); nothing has been sent then.
+        """
+        target = parse_name_addr(request.values("Contact")[0]).uri
+        super().__init__(endpoint, flow, user, follows_flow=follows_flow)
+        self.dialog = Dialog.of_server(request, tag, target)
+        self.invited_sdp = request.sdp
+        self._last_provisional: tuple[int, bytes] | None = None
+        self._reminder: Timer | None = None
+        transaction = endpoint.open_invite_server(request, flow)
+        transaction.user = self
+        self._server_invite = (transaction, request)
+        self.replied = 0
+        endpoint.dialogs[self.dialog.call_id, tag] = self
+        transaction.respond(endpoint.response(request, 100))
+
+    def ring(self, status: int, sdp: bytes) -> None:
+        """A provisional response (180, 183), with early media if there is `sdp`."""
+        if self._server_invite is None or self.stage is not Stage.SETTING_UP or self.dialog is None:
+            return
+        transaction, request = self._server_invite
+        self._last_provisional = (status, sdp)
+        self.replied = status
+        response = self.endpoint.response(
+            request, status, tag=self.dialog.local_tag, fields=self._body_fields(sdp), body=sdp
+        )
+        transaction.respond(response)
+        if self._reminder is not None:
+            self._reminder.cancel()
+        self._reminder = self.endpoint.timers.start(_REMIND_NS, self._remind)
+
+    def answer(self, sdp: bytes) -> None:
+        """200 OK; `sdp` is the answer, or the offer when the INVITE had none. The leg is confirmed with
+        it."""
+        if self._server_invite is None or self.stage is not Stage.SETTING_UP or self.dialog is None:
+            return
+        self._stop_reminder()
+        transaction, request = self._server_invite
+        self._server_invite = None
+        self.replied = 200
+        if not self.follows_flow and (hop := self.dialog.next_hop()) is not None:
+            self.flow = self.flow._replace(remote=hop)
+        self._confirm(self.dialog)
+        self._send_2xx(transaction, request, sdp)
+
+    def refuse(self, status: int, fields: Fields | None = None) -> None:
+        """A final refusal."""
+        if self._server_invite is None or self.stage is not Stage.SETTING_UP or self.dialog is None:
+            return
+        transaction, request = self._server_invite
+        self._server_invite = None
+        self.replied = status
+        transaction.respond(self.endpoint.response(request, status, tag=self.dialog.local_tag, fields=fields))
+        self._finish()
+
+    def on_cancel(self, _request: Request) -> None:
+        """CANCEL came before our final response: 487, and the call is told."""
+        if self.stage is Stage.SETTING_UP:
+            self.refuse(487)
+            self._tell(Cancelled())
+
+    def _remind(self) -> None:
+        """Proxies give up on a call that says nothing for three minutes (section 13.3.1.1)."""
+        if self._last_provisional is not None:
+            self.ring(*self._last_provisional)
+
+    def _stop_reminder(self) -> None:
+        self._last_provisional = None
+        if self._reminder is not None:
+            self._reminder.cancel()
+            self._reminder = None
+
+    def _finish(self) -> None:
+        self._stop_reminder()
+        if self._server_invite is not None and self.stage is Stage.SETTING_UP:
+            self.refuse(487)  # a BYE within the early dialog (section 15)
+            return
+        super()._finish()

@@ -1,0 +1,428 @@
+"""One side of a call once it has a dialog: re-INVITE, INFO, BYE, and the races between them (RFC 3261
+sections 12-15, RFC 5407).
+
+`IncomingLeg` and `OutgoingLeg` add how the dialog comes about. A leg knows its call only as a handler of
+events, and never the other leg.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Protocol
+
+from switch.call.events import (
+    Acknowledged,
+    Event,
+    HungUp,
+    Info,
+    InfoAnswered,
+    Lost,
+    Modified,
+    Modify,
+    ModifyCancelled,
+    ModifyRefused,
+)
+from switch.malformed import Malformed
+from switch.ports import Flow
+from switch.sip.acknowledgement import Acknowledgement
+from switch.sip.dialog import Dialog
+from switch.sip.endpoint import ALLOW, Endpoint
+from switch.sip.headers import q850_cause, token_set
+from switch.sip.message import SDP_TYPE, Fields, Request, Response
+from switch.sip.transaction.client import ClientTransaction
+from switch.sip.transaction.invite_client import InviteClient
+from switch.sip.transaction.invite_server import InviteServer
+from switch.sip.transaction.server import ServerTransaction
+from switch.sip.uri import parse_name_addr
+
+_IN_DIALOG = frozenset({"INVITE", "ACK", "BYE", "INFO", "OPTIONS"})
+
+
+class Stage(Enum):
+    """How far a leg has come."""
+
+    SETTING_UP = 1
+    CONFIRMED = 2
+    ENDING = 3
+    ENDED = 4
+
+
+class LegUser(Protocol):
+    """The call, as a leg sees it."""
+
+    def handle(self, leg: Leg, event: Event) -> None:
+        """Something happened on this leg."""
+
+
+class Leg:
+    """The part of a leg that both directions share."""
+
+    __slots__ = (
+        "_ack",
+        "_ack_wait",
+        "_bye_fields",
+        "_client_invite",
+        "_infos",
+        "_server_invite",
+        "dialog",
+        "endpoint",
+        "flow",
+        "follows_flow",
+        "stage",
+        "user",
+    )
+
+    def __init__(self, endpoint: Endpoint, flow: Flow, user: LegUser, *, follows_flow: bool) -> None:
+        self.endpoint = endpoint
+        self.flow = flow
+        self.user: LegUser | None = user
+        self.follows_flow = follows_flow
+        """Whether requests go back to where the party's came from last (a phone behind NAT), or to its
+        Contact (a trunk)."""
+        self.stage = Stage.SETTING_UP
+        self.dialog: Dialog | None = None
+        self._server_invite: tuple[InviteServer, Request] | None = None
+        self._client_invite: InviteClient | None = None
+        self._ack: tuple[int, bytes] | None = None
+        self._ack_wait: Acknowledgement | None = None
+        self._bye_fields: Fields | None = None
+        self._infos: dict[int, tuple[ServerTransaction, Request]] = {}
+
+    # --- orders from the call -------------------------------------------------------------------------------
+
+    def modify(self, sdp: bytes) -> None:
+        """Offer a change of the session (re-INVITE, section 14.1); without `sdp`, ask for an offer."""
+        dialog = self._confirmed_dialog()
+        if dialog is None:
+            return
+        fields = self._body_fields(sdp)
+        request = dialog.request("INVITE", fields=fields, body=sdp)
+        self._client_invite = self.endpoint.invite(request, self.flow, self)
+
+    def cancel_modify(self) -> None:
+        """Take back our change, if it is not settled yet."""
+        if self._client_invite is not None:
+            self.endpoint.cancel(self._client_invite, [])
+
+    def accept(self, sdp: bytes) -> None:
+        """Accept the party's change."""
+        if self._server_invite is None:
+            return
+        transaction, request = self._server_invite
+        self._server_invite = None
+        self._send_2xx(transaction, request, sdp)
+
+    def decline(self, status: int) -> None:
+        """Refuse the party's change; the session stays as it was."""
+        if self._server_invite is None:
+            return
+        transaction, request = self._server_invite
+        self._server_invite = None
+        transaction.respond(self.endpoint.response(request, status))
+
+    def acknowledge(self, sdp: bytes) -> None:
+        """ACK the party's 2xx (section 13.2.2.4), with the answer when its 2xx held the offer."""
+        dialog, invite = self.dialog, self._client_invite
+        if dialog is None or invite is None:
+            return
+        self._client_invite = None
+        cseq = invite.request.cseq[0]
+        fields: Fields = {"Content-Type": [SDP_TYPE]} if sdp else {}
+        ack = dialog.request("ACK", cseq=cseq, fields=fields, body=sdp)
+        self._ack = (cseq, self.endpoint.acknowledge(ack, self.flow))
+
+    def info(self, event: Info) -> None:
+        """Pass application data on."""
+        dialog = self._confirmed_dialog()
+        if dialog is None:
+            return
+        fields: Fields = {}
+        if event.package:
+            fields["Info-Package"] = [event.package]
+        if event.body:
+            fields["Content-Type"] = [event.content_type]
+        self.endpoint.request(
+            dialog.request("INFO", fields=fields, body=event.body), self.flow, _InfoUser(self, event.number)
+        )
+
+    def answer_info(self, number: int, status: int) -> None:
+        """Answer application data of the party."""
+        pending = self._infos.pop(number, None)
+        if pending is not None:
+            transaction, request = pending
+            transaction.respond(self.endpoint.response(request, status))
+
+    def bye(self, cause: int | None, text: str = "") -> None:
+        """End the dialog. Before the ACK of our 2xx a BYE may not be sent (section 15), so it waits for
+        that."""
+        if self.stage is not Stage.CONFIRMED:
+            return
+        self.stage = Stage.ENDING
+        quoted = f';text="{text}"' if text else ""
+        self._bye_fields = {} if cause is None else {"Reason": [f"Q.850;cause={cause}{quoted}"]}
+        self._settle_pending()
+        if self._ack_wait is None:
+            self._send_bye()
+
+    def detach(self) -> None:
+        """The call is over; what still comes on this leg is dealt with here."""
+        self.user = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether no INVITE is under way on this dialog, so that one may be sent (section 14.1)."""
+        return self._server_invite is None and self._client_invite is None and self._ack_wait is None
+
+    @property
+    def awaits_offer(self) -> bool:
+        """Whether the party's pending change came without an offer, so that our 2xx makes it."""
+        return self._server_invite is not None and not self._server_invite[1].body
+
+    def snapshot(self) -> dict[str, Any]:
+        """What is needed to end this leg after a restart, as JSON can hold it."""
+        flow = self.flow
+        return {
+            "dialog": self.dialog.snapshot() if self.dialog is not None else None,
+            "flow": [flow.transport, *flow.local, *flow.remote],
+        }
+
+    # --- from the dialog ------------------------------------------------------------------------------------
+
+    def on_dialog_request(self, request: Request, flow: Flow) -> None:
+        """A request inside the dialog."""
+        dialog = self.dialog
+        if dialog is None:
+            self.endpoint.reply(request, flow, 481)
+            return
+        if not dialog.accepts(request):
+            status = 481 if (request.sender.tag or "") != dialog.remote_tag else 500
+            self.endpoint.reply(request, flow, status)
+            return
+        if self.follows_flow:
+            self.flow = flow
+        method = request.method
+        if method == "ACK":
+            self._on_ack(request)
+        elif method == "BYE":
+            self._on_bye(request, flow)
+        elif method == "INVITE":
+            self._on_invite(request, flow)
+        elif method == "INFO":
+            self._on_info(request, flow)
+        elif method == "OPTIONS":
+            self.endpoint.reply(request, flow, 200, fields={"Allow": [ALLOW], "Accept": [SDP_TYPE]})
+        else:
+            self.endpoint.reply(
+                request, flow, 501 if method not in _IN_DIALOG else 405, fields={"Allow": [ALLOW]}
+            )
+
+    def _on_ack(self, request: Request) -> None:
+        wait = self._ack_wait
+        if wait is None or request.cseq[0] != wait.cseq:
+            return
+        wait.stop()
+        self._ack_wait = None
+        if self.stage is Stage.ENDING:
+            self._send_bye()
+        else:
+            self._tell(Acknowledged(request.sdp))
+
+    def _on_bye(self, request: Request, flow: Flow) -> None:
+        self.endpoint.open_server(request, flow).respond(self.endpoint.response(request, 200))
+        told = self.stage in (Stage.ENDING, Stage.ENDED)
+        self._finish()
+        if not told:
+            self._tell(HungUp(q850_cause(request.rows("Reason"))))
+
+    def _on_invite(self, request: Request, flow: Flow) -> None:
+        """A re-INVITE. Section 14.2: 491 while ours is pending, 500 while theirs is."""
+        refusal: int | None = None
+        fields: Fields = {}
+        if self.stage is not Stage.CONFIRMED:
+            refusal = 481
+        elif self._client_invite is not None:
+            refusal = 491
+        elif self._server_invite is not None or self._ack_wait is not None:
+            refusal, fields = 500, {"Retry-After": ["2"]}
+        elif unsupported := token_set(request.rows("Require")):
+            refusal, fields = 420, {"Unsupported": [", ".join(sorted(unsupported))]}
+        elif request.body and not request.sdp:
+            refusal, fields = 415, {"Accept": [SDP_TYPE]}
+        if refusal is not None:
+            self.endpoint.open_invite_server(request, flow).respond(
+                self.endpoint.response(request, refusal, fields=fields)
+            )
+            return
+        self._refresh_target(request)
+        transaction = self.endpoint.open_invite_server(request, flow)
+        transaction.user = _ReinviteUser(self)
+        self._server_invite = (transaction, request)
+        transaction.respond(self.endpoint.response(request, 100))
+        self._tell(Modify(request.sdp))
+
+    def _on_info(self, request: Request, flow: Flow) -> None:
+        transaction = self.endpoint.open_server(request, flow)
+        if self.stage is not Stage.CONFIRMED or self.user is None:
+            transaction.respond(self.endpoint.response(request, 481))
+            return
+        number = request.cseq[0]
+        self._infos[number] = (transaction, request)
+        package = request.get("Info-Package") or ""
+        self._tell(
+            Info(number, request.get("Content-Type") or "application/octet-stream", package, request.body)
+        )
+
+    def on_modify_cancelled(self) -> None:
+        """The party cancelled its re-INVITE: the other side settles which of the two came first."""
+        if self._server_invite is None:
+            return
+        if self.user is None:
+            self.decline(487)
+        else:
+            self._tell(ModifyCancelled())
+
+    # --- from our own requests ------------------------------------------------------------------------------
+
+    def on_response(self, transaction: ClientTransaction | InviteClient, response: Response) -> None:
+        """A response to a re-INVITE or BYE of ours."""
+        if not isinstance(transaction, InviteClient):
+            if response.status >= 200:
+                self._finish()  # of our BYE: whatever it says, the dialog is over
+            return
+        if response.status < 200:
+            return
+        if response.status < 300:
+            if self._ack is not None and self._ack[0] == response.cseq[0]:
+                self.endpoint.resend(self.flow, self._ack[1])
+            elif transaction is self._client_invite:
+                self._refresh_target(response)
+                if self.stage is not Stage.CONFIRMED:
+                    self.acknowledge(b"")
+                else:
+                    self._tell(Modified(response.sdp))
+            return
+        self._client_invite = None
+        if response.status in (408, 481):
+            self._lose(response.status)
+        else:
+            self._tell(ModifyRefused(response.status))
+
+    def on_timeout(self, transaction: ClientTransaction | InviteClient) -> None:
+        """No answer to a re-INVITE or BYE of ours."""
+        if isinstance(transaction, InviteClient):
+            self._client_invite = None
+            self._lose(408)
+        else:
+            self._finish()
+
+    def on_info_answered(self, number: int, status: int) -> None:
+        """The party's answer to an INFO of ours."""
+        self._tell(InfoAnswered(number, status))
+        if status in (408, 481):
+            self._lose(status)
+
+    # --- details --------------------------------------------------------------------------------------------
+
+    def _tell(self, event: Event) -> None:
+        if self.user is not None:
+            self.user.handle(self, event)
+
+    def _confirmed_dialog(self) -> Dialog | None:
+        return self.dialog if self.stage is Stage.CONFIRMED else None
+
+    def _confirm(self, dialog: Dialog) -> None:
+        self.dialog = dialog
+        self.stage = Stage.CONFIRMED
+        self.endpoint.dialogs[dialog.call_id, dialog.local_tag] = self
+
+    def _send_2xx(self, transaction: InviteServer, request: Request, sdp: bytes) -> None:
+        assert self.dialog is not None
+        response = self.endpoint.response(
+            request, 200, tag=self.dialog.local_tag, fields=self._body_fields(sdp), body=sdp
+        )
+        flow = transaction.flow
+        transaction.respond(response)
+        self._ack_wait = Acknowledgement(
+            self.endpoint, flow, response.encode(), request.cseq[0], self._on_missing_ack
+        )
+
+    def _on_missing_ack(self) -> None:
+        """Section 13.3.1.4: the dialog is confirmed but should be ended."""
+        self._ack_wait = None
+        if self.stage is Stage.ENDING:
+            self._send_bye()
+        else:
+            self._lose(408)
+
+    def _lose(self, status: int) -> None:
+        """The party is gone; the call decides, and ends this leg with a BYE in any case."""
+        if self.stage is Stage.CONFIRMED:
+            self._tell(Lost(status))
+            self.bye(None)
+
+    def _send_bye(self) -> None:
+        assert self.dialog is not None
+        self.endpoint.request(self.dialog.request("BYE", fields=self._bye_fields), self.flow, self)
+
+    def _settle_pending(self) -> None:
+        """Answer what the party still waits for, and give up what we asked."""
+        self.decline(487)
+        for number in list(self._infos):
+            self.answer_info(number, 481)
+        self.cancel_modify()
+
+    def _finish(self) -> None:
+        if self.stage is Stage.ENDED:
+            return
+        self._settle_pending()
+        self.stage = Stage.ENDED
+        if self._ack_wait is not None:
+            self._ack_wait.stop()
+            self._ack_wait = None
+        if self.dialog is not None:
+            self.endpoint.dialogs.pop((self.dialog.call_id, self.dialog.local_tag), None)
+
+    def _body_fields(self, sdp: bytes) -> Fields:
+        fields: Fields = {"Contact": [self.endpoint.contact(self.flow)], "Allow": [ALLOW]}
+        if sdp:
+            fields["Content-Type"] = [SDP_TYPE]
+        return fields
+
+    def _refresh_target(self, message: Request | Response) -> None:
+        """Target refresh (section 12.2.1.2); a Contact that cannot be read leaves the target as it was."""
+        assert self.dialog is not None
+        contact = message.get("Contact")
+        if contact:
+            try:
+                self.dialog.remote_target = parse_name_addr(contact).uri
+            except Malformed:
+                return
+
+
+class _ReinviteUser:
+    """Tells a leg that its party cancelled the re-INVITE."""
+
+    __slots__ = ("_leg",)
+
+    def __init__(self, leg: Leg) -> None:
+        self._leg = leg
+
+    def on_cancel(self, _request: Request) -> None:
+        self._leg.on_modify_cancelled()
+
+
+class _InfoUser:
+    """Remembers which INFO of the other side a response answers."""
+
+    __slots__ = ("_leg", "_number")
+
+    def __init__(self, leg: Leg, number: int) -> None:
+        self._leg = leg
+        self._number = number
+
+    def on_response(self, _transaction: ClientTransaction | InviteClient, response: Response) -> None:
+        if response.status >= 200:
+            self._leg.on_info_answered(self._number, response.status)
+
+    def on_timeout(self, _transaction: ClientTransaction | InviteClient) -> None:
+        self._leg.on_info_answered(self._number, 408)

@@ -1,0 +1,123 @@
+"""Everything that is configured, read together: switch and trunks, tariffs and numbering, emergency services.
+
+All faults of all files come at once; nothing is built from a configuration that has any.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from emergency.loader import load as load_emergency
+from emergency.psap import Directory
+from rating.loader import load as load_rating
+from rating.tariff import TariffBook
+from switch.config import load_config
+from switch.config_model import Config, Trunk
+from switch.line_entry import LineEntry
+from switch.media.anchor import MediaSettings
+from switch.ports import NS_PER_MS, NS_PER_S, Address
+from switch.routing.lines import Line
+from switch.routing.registrar import RegistrarLimits
+from switch.routing.trunks import TrunkSettings
+from switch.settings import CallLimits, Settings
+from switch.sip.auth import Account, ha1
+from switch.sip.transaction.wire import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A whole configuration without fault."""
+
+    directory: Path
+    config: Config
+    tariffs: TariffBook
+    emergency: Directory
+
+
+def load(directory: Path) -> tuple[Configuration | None, list[str]]:
+    """Read a configuration directory: the configuration, or every fault as `file:line: key: what is
+    allowed`."""
+    loaded = load_config(directory)
+    rating = load_rating(directory)
+    emergency = load_emergency(directory)
+    faults = [str(fault) for part in (loaded.faults, rating.faults, emergency.faults) for fault in part]
+    if faults or loaded.config is None or rating.book is None or emergency.directory is None:
+        return None, faults
+    return Configuration(directory, loaded.config, rating.book, emergency.directory), []
+
+
+def line_of(entry: LineEntry, config: Config) -> Line:
+    """A line to be stored: the password becomes one digest for each algorithm, and is forgotten."""
+    secrets: dict[str, str] = {}
+    if entry.password is not None:
+        password = entry.password.get_secret_value()
+        secrets = {name: ha1(name, entry.user, config.sip.realm, password) for name in ("MD5", "SHA-256")}
+    return Line(
+        user=entry.user,
+        numbers=(entry.number, *entry.numbers),
+        account=Account(secrets, entry.algorithms, entry.lenient),
+        plan=entry.plan,
+        options=entry.options,
+        state=entry.state,
+        kind=entry.kind,
+        address=entry.address.model_dump(),
+        max_contacts=entry.max_contacts,
+        max_calls=entry.max_calls or config.calls.max_per_line,
+        sources=tuple(str(source) for source in entry.sources),
+    )
+
+
+def settings_of(configuration: Configuration) -> Settings:
+    """What the core is built with."""
+    config = configuration.config
+    sip, media, calls = config.sip, config.media, config.calls
+    listen = tuple(Address(one.host, one.port) for one in sip.listen)
+    families = {ip_address(one.host).version: one for one in media.hosts}
+    return Settings(
+        listen=listen,
+        advertised={one: Address(sip.advertised_host or one.host, one.port) for one in listen},
+        domain=sip.domain,
+        realm=sip.realm,
+        media=MediaSettings(
+            hosts={family: one.host for family, one in families.items()},
+            advertised={family: one.advertised for family, one in families.items()},
+            silence_ms=1000 * media.silence_s,
+            learn_any=media.learn == "any",
+        ),
+        media_ports=(media.ports.first, media.ports.last),
+        tariffs=configuration.tariffs,
+        emergency=configuration.emergency,
+        trunks=tuple(_trunk(one) for one in config.trunks),
+        limits=CallLimits(
+            ring_ns=calls.ring_s * NS_PER_S,
+            no_answer_ns=calls.no_answer_s * NS_PER_S,
+            max_s=calls.max_s,
+            max_calls=calls.max_calls,
+        ),
+        registrar=RegistrarLimits(sip.register_min_s, sip.register_max_s, sip.register_default_s),
+        timing=Timing(sip.t1_ms * NS_PER_MS, sip.t2_ms * NS_PER_MS, sip.t4_ms * NS_PER_MS),
+        nonce_ttl_s=sip.nonce_ttl_s,
+        algorithms=sip.digest.udp,
+        user_agent=sip.user_agent,
+        emergency_without_digest=config.emergency.unknown_sources,
+    )
+
+
+def _trunk(trunk: Trunk) -> TrunkSettings:
+    credentials = None
+    if trunk.username is not None and trunk.password is not None:
+        credentials = (trunk.username, trunk.password.get_secret_value())
+    return TrunkSettings(
+        name=trunk.name,
+        host=trunk.host,
+        port=trunk.port,
+        sources=tuple(trunk.sources),
+        credentials=credentials,
+        probe_ns=trunk.probe_s * NS_PER_S,
+        reply_ns=trunk.reply_ms * NS_PER_MS,
+        max_calls=trunk.max_calls,
+        prefixes=tuple(trunk.prefixes),
+        international=trunk.international,
+    )

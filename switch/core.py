@@ -1,0 +1,517 @@
+"""The switch as one object: an input and a moment in, orders out (see `switch.ports`).
+
+`Switch` owns the tables and dispatches; it decides nothing about calls (`switch.call`), routes
+(`switch.routing`) or SIP (`switch.sip`). It never waits, reads no clock and touches no socket.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from rating.charge import charge as rate
+from rating.meter import billed_seconds
+from rating.quote import Quote, quote
+from switch.call.admission import Admission, Refusal
+from switch.call.call import Call, State
+from switch.call.context import CallContext, CallSums
+from switch.call.gate import Gate
+from switch.call.metering import recorded
+from switch.call.record import Cdr
+from switch.malformed import Malformed
+from switch.media.anchor import Anchor
+from switch.media.port_pool import PortPool
+from switch.media.quality import summary
+from switch.ports import (
+    NS_PER_MS,
+    NS_PER_S,
+    Address,
+    Append,
+    CallAnswered,
+    CallEnded,
+    Datagram,
+    EndCall,
+    Entropy,
+    Flow,
+    FlowFailed,
+    Input,
+    JournalState,
+    MediaMeasured,
+    Moment,
+    Note,
+    Order,
+    Relay,
+    RelayDied,
+    RelayMessage,
+    StopCalls,
+    TargetsResolved,
+    Transmit,
+)
+from switch.registration import Registration
+from switch.routing.identity import Challenge, Denied, Identity
+from switch.routing.lines import Line, LineTable
+from switch.routing.registrar import Registrar
+from switch.routing.trunks import Trunks
+from switch.settings import Settings
+from switch.sip.dialog import Dialog
+from switch.sip.endpoint import ALLOW, Endpoint
+from switch.sip.headers import token_set
+from switch.sip.message import SDP_TYPE, Fields, Request
+from switch.sip.uri import parse_uri
+from switch.timers import TimerQueue
+
+_SWEEP_NS = 30 * NS_PER_S
+
+
+class Switch:
+    """The whole switch, without its clock, its chance and its sockets."""
+
+    def __init__(
+        self, settings: Settings, lines: Iterable[Line], entropy: Entropy, now: Moment, *, shuffle: Any = None
+    ) -> None:
+        self.settings = settings
+        self.timers = TimerQueue(now, shuffle)
+        self.entropy = entropy
+        self.sums = CallSums()
+        self.calls: dict[str, Call] = {}
+        self.counters: Counter[str] = Counter()
+        self._sessions: dict[int, Call] = {}
+        self._measuring: dict[int, str] = {}
+        self._running: dict[str, set[str]] = {}
+        self._next_session = 0
+        self._journal_full = False
+        self._stopping = False
+        self._appends: list[Order] = []
+        self._relays: list[Order] = []
+        self._transmits: list[Order] = []
+        self._notes: list[Order] = []
+        self.endpoint = Endpoint(
+            timers=self.timers,
+            timing=settings.timing,
+            entropy=entropy,
+            send=self._transmit,
+            advertised=settings.advertised,
+            user_agent=settings.user_agent,
+        )
+        self.endpoint.user = self
+        self.lines = LineTable.of(lines)
+        self.identity = Identity(
+            realm=settings.realm, nonce_ttl_s=settings.nonce_ttl_s, entropy=entropy, lines=self.lines
+        )
+        self.registrar = Registrar(settings.registrar, self._append)
+        self.registration = Registration(self.endpoint, self.identity, self.registrar)
+        flows = [Flow("udp", address, address) for address in settings.listen]
+        self.trunks = Trunks(settings.trunks, self.endpoint, flows, entropy.token)
+        self.pool = PortPool(*settings.media_ports, entropy)
+        self.gate = Gate(
+            settings=settings,
+            identity=self.identity,
+            registrar=self.registrar,
+            trunks=self.trunks,
+            running=lambda name: len(self._running.get(name, ())),
+            closed=self._closed,
+        )
+        self._context = CallContext(
+            endpoint=self.endpoint,
+            timers=self.timers,
+            entropy=entropy,
+            anchor=self._new_anchor,
+            append=self._append,
+            note=self._note,
+            ended=self._on_ended,
+            sums=self.sums,
+        )
+        self.timers.start(_SWEEP_NS, self._sweep)
+
+    # --- the boundary ---------------------------------------------------------------------------------------
+
+    def receive(self, event: Input, now: Moment) -> None:
+        """One input. A fault of ours while handling it is noted; the switch lives on."""
+        self.timers.now = now
+        try:
+            self._receive(event)
+        except Exception as error:
+            self._internal_error(error)
+
+    def _receive(self, event: Input) -> None:
+        match event:
+            case Datagram():
+                self.endpoint.receive(event.flow, event.data)
+            case FlowFailed():
+                self.counters["send_failed"] += 1
+                self.endpoint.flow_failed(event.data)
+            case RelayMessage():
+                self._on_relay(event)
+            case RelayDied():
+                self._on_relay_died(event)
+            case TargetsResolved():
+                self.trunks.resolved(event.trunk, event.hosts)
+            case JournalState():
+                self._journal_full = event.full
+            case EndCall():
+                call = self.calls.get(event.call_id)
+                if call is not None:
+                    call.end("operator")
+            case StopCalls():
+                self._stopping = True
+                if event.end:
+                    for call in list(self.calls.values()):
+                        call.end("shutdown")
+
+    def advance(self, now: Moment) -> None:
+        """Let every timer fire that is due."""
+        self.timers.now = now
+        while (fire := self.timers.pop_due()) is not None:
+            try:
+                fire()
+            except Exception as error:
+                self._internal_error(error)
+
+    def next_deadline(self) -> int | None:
+        """The monotonic instant at which `advance` is wanted next."""
+        return self.timers.next_deadline()
+
+    def drain(self) -> list[Order]:
+        """The orders since the last time: journal first, then relay, then datagrams, then notes."""
+        if self._appends or self._relays or self._notes:
+            orders = [*self._appends, *self._relays, *self._transmits, *self._notes]
+            self._appends, self._relays, self._transmits, self._notes = [], [], [], []
+            return orders
+        orders, self._transmits = self._transmits, []
+        return orders
+
+    # --- replacing what the switch works with ---------------------------------------------------------------
+
+    def replace_lines(self, lines: Iterable[Line]) -> None:
+        """A new set of lines: running calls keep theirs, registrations of lines that are gone end."""
+        old = self.lines
+        self.lines = LineTable.of(lines)
+        self.identity.lines = self.lines
+        gone = [user for user in old.by_user if user not in self.lines.by_user]
+        self.registrar.forget(gone)
+
+    def replace_settings(self, settings: Settings) -> None:
+        """A new configuration for new calls. Listen addresses, realm and media ports need a restart;
+        `switch.app` says so."""
+        self.settings = settings
+        self.gate.settings = settings
+        self.registrar.limits = settings.registrar
+        self.trunks.replace(settings.trunks)
+
+    def restore(
+        self,
+        bindings: Iterable[tuple[str, str, int, dict[str, Any]]],
+        orphans: Iterable[CallAnswered],
+        alive_wall_ns: int,
+    ) -> None:
+        """Take up after a restart: bindings go on; calls that were running are ended on both sides and
+        recorded up to the last sign of life of the switch (`alive_wall_ns`), with the flag `restart`."""
+        for user, contact, expires_ns, state in bindings:
+            if user in self.lines.by_user:
+                self.registrar.restore(user, contact, expires_ns, state)
+        self.registrar.sweep(self.timers.now)
+        for orphan in orphans:
+            for side in orphan.dialogs:
+                self._end_orphan(side)
+            self._append(Append(CallEnded(self._orphan_record(orphan, alive_wall_ns)), hold=False))
+
+    def _end_orphan(self, side: Mapping[str, Any]) -> None:
+        if side["dialog"] is None:
+            return
+        transport, local_host, local_port, remote_host, remote_port = side["flow"]
+        local = Address(local_host, local_port)
+        if local in self.settings.listen:
+            flow = Flow(transport, local, Address(remote_host, remote_port))
+            dialog = Dialog.restored(side["dialog"])
+            dialog.local_cseq += 100  # re-INVITEs since the answer are not known here
+            self.endpoint.request(dialog.request("BYE", fields={"Reason": ["Q.850;cause=41"]}), flow)
+
+    def _orphan_record(self, orphan: CallAnswered, alive_wall_ns: int) -> Cdr:
+        """The record of a call that a restart ended, rated as it would have been at that moment."""
+        pending = orphan.pending
+        talked_ms = max(0, alive_wall_ns - orphan.answered_wall_ns) // NS_PER_MS
+        seconds = billed_seconds(talked_ms)
+        line = self.lines.by_number.get(pending.line)
+        destination = self.settings.tariffs.destinations.classify(pending.called)
+        setup, amount, segments = 0, 0, pending.segments
+        if line is not None and destination is not None and pending.plan:
+            priced = quote(
+                self.settings.tariffs, pending.plan, line.options, destination, orphan.answered_wall_ns
+            )
+            if isinstance(priced, Quote):
+                setup, amount, segments = recorded(rate(priced.terms, orphan.answered_wall_ns, seconds))
+        values = pending.as_dict() | {
+            "segments": [],
+            "released_ms": orphan.answered_wall_ns // NS_PER_MS + talked_ms,
+            "duration_s": seconds,
+            "released_by": "switch",
+            "cause": 41,
+            "setup_fee": setup,
+            "amount": amount,
+            "flags": [*pending.flags, "restart"],
+        }
+        return Cdr.from_dict(values | {"segments": [segment_dict(s) for s in segments]})
+
+    # --- requests outside dialogs ---------------------------------------------------------------------------
+
+    def on_request(self, request: Request, flow: Flow) -> None:
+        """A new request (`switch.sip.endpoint.EndpointUser`)."""
+        try:
+            if request.method == "INVITE":
+                self._on_invite(request, flow)
+            elif request.method == "REGISTER":
+                self.registration.receive(request, flow)
+            elif request.method == "OPTIONS":
+                self._on_options(request, flow)
+            else:  # BYE and INFO outside a dialog
+                self.endpoint.reply(request, flow, 481)
+        except Malformed as error:
+            self.endpoint.reply(request, flow, error.status, reason=error.reason)
+
+    def _on_invite(self, request: Request, flow: Flow) -> None:
+        emergency = self.settings.emergency.numbers.recognise(request.uri)
+        if emergency is None or not emergency.is_emergency:  # R-EMG-05: none of these stops a call for help
+            answer = _unacceptable(request)
+            if answer is not None:
+                self.endpoint.reply(request, flow, answer[0], fields=answer[1])
+                return
+        if not request.values("Contact"):
+            raise Malformed(400, "Missing Contact")
+        match self.gate.admit(request, flow, self.timers.now):
+            case Challenge(rows):
+                self.endpoint.reply(request, flow, 401, fields={"WWW-Authenticate": rows})
+            case Denied():
+                self.endpoint.reply(request, flow, 403)
+            case Refusal() as refusal:
+                self._refuse(request, flow, refusal)
+            case Admission() as admission:
+                self._start(admission, request, flow)
+
+    def _start(self, admission: Admission, request: Request, flow: Flow) -> None:
+        call = Call(self._context, self.entropy.token(96), admission)
+        self.calls[call.id] = call
+        self._sessions[call.anchor.session] = call
+        for name in self._names(call):
+            self._running.setdefault(name, set()).add(call.id)
+        try:
+            call.start(request, flow)
+        except Malformed:
+            self._forget(call)
+            raise
+
+    def _refuse(self, request: Request, flow: Flow, refusal: Refusal) -> None:
+        """An attempt that goes nowhere is answered through a transaction, so that a repeated INVITE makes
+        one record."""
+        self.sums.refusals[refusal.verdict] += 1
+        self.sums.outcomes["refused", ""] += 1
+        transaction = self.endpoint.open_invite_server(request, flow)
+        transaction.respond(self.endpoint.response(request, refusal.status, fields=refusal.fields))
+        if not self._journal_full:
+            self._append(Append(CallEnded(self._refused_record(request, flow, refusal)), hold=False))
+
+    def _refused_record(self, request: Request, flow: Flow, refusal: Refusal) -> Cdr:
+        wall_ms = self.timers.now.wall_ns // NS_PER_MS
+        trunk = self.trunks.admitted_from(flow.remote)
+        caller = parse_uri(request.sender.uri).number()
+        line = None
+        if trunk is None:
+            line = self.lines.admitted_from(flow.remote.host) or self.lines.by_user.get(
+                self.identity.user_of(request)
+            )
+        return Cdr(
+            call_id=self.entropy.token(96),
+            line=line.number if line else "",
+            origin="trunk" if trunk else "line",
+            trunk=trunk.settings.name if trunk else "",
+            device=(request.get("User-Agent") or "")[:64],
+            caller=caller[:64],
+            dialled=parse_uri(request.uri).number()[:64],
+            called="",
+            destination_class="",
+            zone="",
+            emergency=False,
+            verdict=refusal.verdict,
+            outcome="refused",
+            status=refusal.status,
+            cause=None,
+            released_by="switch",
+            invited_ms=wall_ms,
+            ringing_ms=None,
+            answered_ms=None,
+            released_ms=wall_ms,
+            post_dial_delay_ms=None,
+            setup_ms=None,
+            duration_s=0,
+            plan=line.plan if line else "",
+            tariff="",
+            setup_fee=0,
+            amount=0,
+            segments=(),
+            diversions=(),
+            flags=(),
+        )
+
+    def _on_options(self, request: Request, flow: Flow) -> None:
+        """A keep-alive or a question for what we can do (RFC 3261 section 11)."""
+        if "Require" in request.fields or "Proxy-Require" in request.fields:
+            self.endpoint.reply(request, flow, 420, fields=_unsupported(request))
+            return
+        parse_uri(request.uri)
+        self.endpoint.reply(
+            request, flow, 200, fields={"Allow": [ALLOW], "Accept": [SDP_TYPE], "Supported": ["path"]}
+        )
+
+    # --- relays ---------------------------------------------------------------------------------------------
+
+    def _on_relay(self, message: RelayMessage) -> None:
+        call = self._sessions.get(message.session)
+        match message.kind:
+            case "silent" if call is not None:
+                call.end("no-media", silent_ms=self.settings.media.silence_ms)
+            case "failed" if call is not None:
+                self.counters["relay_failed"] += 1
+                call.end("relay-failed")
+            case "report":
+                call_id = self._measuring.pop(message.session, None)
+                if call_id is not None and message.detail:
+                    streams = message.detail
+                    media = {
+                        str(number): summary({"caller": sides[0], "callee": sides[1]})
+                        for number, sides in enumerate(streams)
+                    }
+                    self._append(Append(MediaMeasured(call_id, media), hold=False))
+
+    def _on_relay_died(self, event: RelayDied) -> None:
+        """Its calls carry nothing any more: they end, rather than being charged for silence."""
+        for session, call in list(self._sessions.items()):
+            if session % event.workers == event.worker and call.anchor.open:
+                call.end("relay-died")
+        for session in [s for s in self._measuring if s % event.workers == event.worker]:
+            del self._measuring[session]
+
+    # --- what calls use -------------------------------------------------------------------------------------
+
+    def _new_anchor(self) -> Anchor:
+        self._next_session += 1
+        return Anchor(self._next_session, self.pool, self.settings.media, self._relay)
+
+    def _on_ended(self, call: Call) -> None:
+        if call.anchor.used:
+            self._measuring[call.anchor.session] = call.id
+        self._forget(call)
+
+    def _forget(self, call: Call) -> None:
+        self.calls.pop(call.id, None)
+        self._sessions.pop(call.anchor.session, None)
+        for name in self._names(call):
+            running = self._running.get(name)
+            if running is not None:
+                running.discard(call.id)
+                if not running:
+                    del self._running[name]
+
+    def _names(self, call: Call) -> Iterator[str]:
+        """Whose limits a call counts towards: the paying line, the line called, the trunks it may use."""
+        admission = call.admission
+        if admission.line is not None:
+            yield admission.line.user
+        called = self.lines.by_number.get(admission.called)
+        if called is not None:
+            yield called.user
+        if admission.trunk:
+            yield admission.trunk
+        yield from {stage.trunk for stage in admission.plan.stages if stage.trunk}
+
+    def _closed(self) -> str:
+        """Why no ordinary call is taken now; '' when it is."""
+        if self._stopping:
+            return "stopping"
+        if self._journal_full:
+            return "journal-full"
+        if len(self.calls) >= self.settings.limits.max_calls:
+            return "switch-calls"
+        return ""
+
+    def _transmit(self, flow: Flow, data: bytes) -> None:
+        self._transmits.append(Transmit(flow, data))
+
+    def _append(self, order: Append) -> None:
+        self._appends.append(order)
+
+    def _relay(self, order: Relay) -> None:
+        self._relays.append(order)
+
+    def _note(self, order: Note) -> None:
+        self._notes.append(order)
+
+    def _sweep(self) -> None:
+        self.registrar.sweep(self.timers.now)
+        self.timers.start(_SWEEP_NS, self._sweep)
+
+    def _internal_error(self, error: Exception) -> None:
+        self.counters["internal_error"] += 1
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame is not None else ""
+        self._note(Note("internal_error", {"error": type(error).__name__, "place": place}))
+
+    # --- views ----------------------------------------------------------------------------------------------
+
+    def view_calls(self, now: Moment) -> list[dict[str, Any]]:
+        """Every running call with its price at `now`."""
+        return [call.view(now) for call in self.calls.values()]
+
+    def view_registrations(self, now: Moment) -> list[dict[str, Any]]:
+        """Every live binding."""
+        return [
+            {
+                "line": self.lines.by_user[user].number,
+                "user": user,
+                "contact": binding.contact,
+                "device": binding.device,
+                "from": f"{binding.flow.remote.host}:{binding.flow.remote.port}",
+                "expires_s": (binding.expires_ns - now.wall_ns) // NS_PER_S,
+            }
+            for user, binding in self.registrar.everything(now)
+            if user in self.lines.by_user
+        ]
+
+    def sizes(self) -> dict[str, int]:
+        """How much state there is; all of it but bindings and lines is 0 when nothing goes on."""
+        return {
+            **self.endpoint.sizes(),
+            "calls": len(self.calls),
+            "answered": sum(1 for call in self.calls.values() if call.state is State.ANSWERED),
+            "relay_ports": self.pool.taken,
+            "timers": len(self.timers),
+            "bindings": self.registrar.count(),
+            "lines": len(self.lines.by_user),
+        }
+
+
+def segment_dict(segment: Any) -> dict[str, Any]:
+    """A recorded segment as a plain dict."""
+    return {name: getattr(segment, name) for name in segment.__slots__}
+
+
+def _unsupported(request: Request) -> Fields:
+    tags = token_set(request.rows("Require")) | token_set(request.rows("Proxy-Require"))
+    return {"Unsupported": [", ".join(sorted(tags))]}
+
+
+def _unacceptable(request: Request) -> tuple[int, Fields] | None:
+    """Why an ordinary INVITE cannot be taken up, whoever sent it (RFC 3261 section 8.2)."""
+    if "Require" in request.fields or "Proxy-Require" in request.fields:
+        return 420, _unsupported(request)
+    if request.body and not request.sdp:
+        return 415, {"Accept": [SDP_TYPE]}
+    if "Content-Encoding" in request.fields and (request.get("Content-Encoding") or "").lower() != "identity":
+        return 415, {"Accept-Encoding": ["identity"]}
+    accept = request.rows("Accept")
+    if accept and not any(
+        kind in row.lower() for row in accept for kind in (SDP_TYPE, "*/*", "application/*")
+    ):
+        return 406, {}
+    return None

@@ -1,0 +1,168 @@
+"""The media of one call: a relay session with two sides, and every SDP body rewritten on its way through (RFC 3264).
+
+A body that comes from one side says where that side wants to receive: the relay is aimed at it. The same body leaves
+for the other side with the relay's addresses. Offers and answers, early and late, initial and renewed are all this one
+step, so nothing here counts offers; `call` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from switch.media.port_pool import PortPool
+from switch.ports import Relay
+from switch.sdp.description import Description, Media, parse, print_with
+
+
+class NoPorts(Exception):
+    """All relay ports are in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """Relay addresses by family (4 and 6), what is told to the parties instead, and the silence that ends a call (0: none).
+
+    `learn_any` admits an address learnt from any source, not only from the party's signalling or signalled host.
+    """
+
+    hosts: Mapping[int, str]
+    advertised: Mapping[int, str]
+    silence_ms: int
+    learn_any: bool = False
+
+
+class Anchor:
+    """The relay session of one call. Side 0 is the caller's, side 1 the callee's."""
+
+    __slots__ = (
+        "_aimed",
+        "_bodies",
+        "_families",
+        "_learn",
+        "_order",
+        "_pool",
+        "_ports",
+        "_sections",
+        "_settings",
+        "_talking",
+        "_versions",
+        "session",
+        "used",
+    )
+
+    def __init__(self, session: int, pool: PortPool, settings: MediaSettings, order: Callable[[Relay], None]) -> None:
+        self.session = session
+        self.used = False
+        """Whether the relay ever opened ports for this call, so that a report follows its end."""
+        self._pool = pool
+        self._settings = settings
+        self._order = order
+        self._ports: list[tuple[int, int]] = []
+        self._sections: list[list[Media | None]] = []
+        self._aimed: dict[tuple[int, int], list[Any]] = {}
+        self._families = [4, 4]
+        self._learn: list[str | None] = [None, None]
+        self._bodies: list[bytes] = [b"", b""]
+        self._versions = [0, 0]
+        self._talking = [True, True]
+
+    def place(self, side: int, signalling_host: str) -> None:
+        """Say where a side's signalling comes from: it decides the address family and whom an address may be learnt from.
+
+        When the family changes (the next trunk speaks the other one), the session is opened anew on the same ports.
+        """
+        family = 6 if ":" in signalling_host else 4
+        if family not in self._settings.hosts:
+            family = next(iter(self._settings.hosts))
+        self._learn[side] = "" if self._settings.learn_any else signalling_host
+        for sections in self._sections:
+            sections[side] = None
+        if family != self._families[side]:
+            self._families[side] = family
+            if self._ports:
+                self._command(["close", self.session])
+                self._aimed.clear()
+                for stream, ports in enumerate(self._ports):
+                    self._open(stream, ports)
+
+    def relay(self, side: int, body: bytes) -> bytes:
+        """The body that came from `side`, as the other side is to see it.
+
+        Raises:
+            Malformed: no usable SDP.
+            NoPorts: it asks for more ports than there are.
+        """
+        description = parse(body)
+        self._reserve(len(description.media))
+        other = 1 - side
+        for stream, section in enumerate(description.media):
+            self._aim(stream, side, section)
+        self._watch(side, description)
+        ports = [self._ports[i][other] if section.relayed else 0 for i, section in enumerate(description.media)]
+        family = self._families[other]
+        return self._versioned(other, description, self._settings.advertised[family], ports)
+
+    def close(self) -> None:
+        """Close every port at once; the relay answers with its report."""
+        if self._ports:
+            self._command(["close", self.session])
+            self._pool.give([port for pair in self._ports for port in pair])
+            self._ports = []
+
+    @property
+    def open(self) -> bool:
+        """Whether the relay holds ports for this call."""
+        return bool(self._ports)
+
+    def _versioned(self, side: int, description: Description, host: str, ports: list[int]) -> bytes:
+        """Section 5 of RFC 3264 and 8: the version grows exactly when what this side sees has changed."""
+        number = self.session * 2 + side + 1
+        body = print_with(description, f"- {number} {self._versions[side]}", host, ports)
+        if body != self._bodies[side]:
+            self._versions[side] += 1
+            body = print_with(description, f"- {number} {self._versions[side]}", host, ports)
+            self._bodies[side] = body
+        return body
+
+    def _reserve(self, streams: int) -> None:
+        missing = streams - len(self._ports)
+        if missing <= 0:
+            return
+        taken = self._pool.take(2 * missing)
+        if taken is None:
+            raise NoPorts
+        for index in range(missing):
+            ports = (taken[2 * index], taken[2 * index + 1])
+            self._ports.append(ports)
+            self._sections.append([None, None])
+            self._open(len(self._ports) - 1, ports)
+
+    def _open(self, stream: int, ports: tuple[int, int]) -> None:
+        self.used = True
+        hosts = [self._settings.hosts[family] for family in self._families]
+        self._command(["open", self.session, stream, hosts[0], ports[0], hosts[1], ports[1], True])
+
+    def _aim(self, stream: int, side: int, section: Media) -> None:
+        """Aim the relay at what `section` says, and again at the other side where this settles rtcp-mux: RTCP shares the
+        RTP port only once both sides have said so (RFC 5761 section 5.1.1)."""
+        sections = self._sections[stream]
+        sections[side] = section
+        mux = all(one is not None and one.mux for one in sections)
+        for which, one in enumerate(sections):
+            if one is None or not one.relayed:
+                continue
+            rtcp_port = 0 if mux else one.rtcp_port or min(one.port + 1, 65535)
+            aim = [one.host, one.port, one.rtcp_host or one.host, rtcp_port, self._learn[which]]
+            if self._aimed.get((stream, which)) != aim:
+                self._aimed[stream, which] = aim
+                self._command(["aim", self.session, stream, which, *aim])
+
+    def _watch(self, side: int, description: Description) -> None:
+        self._talking[side] = description.talking
+        if self._settings.silence_ms:
+            self._command(["watch", self.session, self._settings.silence_ms if all(self._talking) else 0])
+
+    def _command(self, command: list[Any]) -> None:
+        self._order(Relay(self.session, command))

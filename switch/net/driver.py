@@ -1,0 +1,161 @@
+"""The thin shell around the core: feeds it, carries out what it ordered, sleeps until its next deadline.
+
+One input is one change and one full drain. Datagrams of a drain that holds a journal entry marked `hold`
+wait until the entry is on disk, or for `hold_ms` when the disk is slow; so an answered call is known after
+a crash, and a bad disk delays an answer a little and never stops one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from switch.core import Switch
+from switch.net.journal import Journal
+from switch.ports import Address, Append, FlowFailed, Input, Moment, Note, Order, Relay, Transmit
+
+
+class Clock(Protocol):
+    """Where moments come from."""
+
+    def moment(self) -> Moment:
+        """Both clocks, now."""
+
+
+class Sender(Protocol):
+    """What carries datagrams away."""
+
+    def send(self, flow: Any, data: bytes) -> FlowFailed | None:
+        """Send, or say why not."""
+
+
+class Driver:
+    """Runs one `Switch` on real time and real sockets."""
+
+    def __init__(
+        self,
+        core: Switch,
+        *,
+        clock: Clock,
+        senders: Mapping[Address, Sender],
+        journal: Journal,
+        relay: Callable[[int, list[Any]], None],
+        note: Callable[[Note], None],
+        hold_s: float,
+    ) -> None:
+        self.core = core
+        self.clock = clock
+        self.late_holds = 0
+        self._senders = senders
+        self._journal = journal
+        self._relay = relay
+        self._note = note
+        self._hold_s = hold_s
+        self._loop = asyncio.get_running_loop()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_ns: int | None = None
+
+    def feed(self, event: Input) -> None:
+        """Give the core one input."""
+        self.core.receive(event, self.clock.moment())
+        self._settle()
+
+    def settle(self) -> None:
+        """Carry out what the core ordered outside an input (at start)."""
+        self._settle()
+
+    def close(self) -> None:
+        """No more deadlines."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def _wake(self) -> None:
+        self._alarm = self._alarm_ns = None
+        self.core.advance(self.clock.moment())
+        self._settle()
+
+    def _settle(self) -> None:
+        orders = self.core.drain()
+        if orders:
+            held: _Held | None = None
+            for order in orders:
+                if isinstance(order, Transmit):
+                    if held is None:
+                        self._send(order)
+                    else:
+                        held.orders.append(order)
+                elif isinstance(order, Append):
+                    if order.hold and self._hold_s:
+                        held = held or _Held(self)
+                        held.wait_for(self._journal, order)
+                    else:
+                        self._journal.append(order.entry)
+                else:
+                    self._perform(order)
+            if held is not None:
+                held.arm(self._loop, self._hold_s)
+        self._set_alarm()
+
+    def _perform(self, order: Order) -> None:
+        if isinstance(order, Relay):
+            self._relay(order.session, order.command)
+        elif isinstance(order, Note):
+            self._note(order)
+
+    def _send(self, order: Transmit) -> None:
+        sender = self._senders.get(order.flow.local)
+        failure = (
+            sender.send(order.flow, order.data)
+            if sender is not None
+            else FlowFailed(order.flow, order.data, "no socket")
+        )
+        if failure is not None:
+            self._loop.call_soon(self.feed, failure)  # not from within: one change, one drain
+
+    def _set_alarm(self) -> None:
+        deadline_ns = self.core.next_deadline()
+        if deadline_ns == self._alarm_ns:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_ns = deadline_ns
+        self._alarm = None
+        if deadline_ns is not None:
+            delay_ns = max(0, deadline_ns - self.clock.moment().mono_ns)
+            self._alarm = self._loop.call_later(delay_ns / 1e9, self._wake)
+
+
+class _Held:
+    """Datagrams that wait for the entries they promise."""
+
+    __slots__ = ("_driver", "_missing", "_timeout", "orders")
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._missing = 0
+        self._timeout: asyncio.TimerHandle | None = None
+        self.orders: list[Transmit] = []
+
+    def wait_for(self, journal: Journal, order: Append) -> None:
+        self._missing += 1
+        journal.append(order.entry, self._on_disk)
+
+    def arm(self, loop: asyncio.AbstractEventLoop, hold_s: float) -> None:
+        self._timeout = loop.call_later(hold_s, self._late)
+
+    def _on_disk(self) -> None:
+        self._missing -= 1
+        if self._missing == 0:
+            self._release()
+
+    def _late(self) -> None:
+        self._driver.late_holds += 1
+        self._release()
+
+    def _release(self) -> None:
+        if self._timeout is not None:
+            self._timeout.cancel()
+        orders, self.orders = self.orders, []
+        for order in orders:
+            self._driver._send(order)

@@ -1,0 +1,192 @@
+"""Prometheus metrics, collected at scrape time from plain counters: nothing on the call path knows of them.
+
+Label values come from closed sets (outcomes, classes, reason codes, names in the configuration), so the
+number of series does not grow with calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from switch.call.context import Histogram
+
+if TYPE_CHECKING:
+    from switch.app import App
+
+
+class AppCollector(Collector):
+    """Every metric of a running switch."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing is said before the first scrape."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """All families."""
+        yield from self._calls()
+        yield from self._sip()
+        yield from self._media()
+        yield from self._records()
+
+    def _calls(self) -> Iterator[Metric]:
+        core, sums = self._app.core, self._app.core.sums
+        sizes = core.sizes()
+        yield _gauge("belswitch_calls_running", "Calls being set up or answered.", sizes["calls"])
+        yield _gauge("belswitch_calls_answered", "Calls answered and running.", sizes["answered"])
+        outcomes = CounterMetricFamily(
+            "belswitch_calls",
+            "Attempts that ended, by outcome and destination class.",
+            labels=["outcome", "class"],
+        )
+        for (outcome, cls), count in sums.outcomes.items():
+            outcomes.add_metric([outcome, cls], count)
+        yield outcomes
+        yield _labelled(
+            "belswitch_call_refusals", "Attempts the switch refused, by reason.", "reason", sums.refusals
+        )
+        yield _labelled("belswitch_call_flags", "Calls that ended in an unusual way.", "flag", sums.flags)
+        yield _labelled(
+            "belswitch_call_price_euro",
+            "Charged, excluding VAT.",
+            "class",
+            {k: v / 10_000 for k, v in sums.amounts.items()},
+        )
+        yield _labelled("belswitch_call_seconds", "Answered seconds.", "class", sums.seconds)
+        yield _histogram(
+            "belswitch_post_dial_delay_seconds", "INVITE to first 18x.", sums.post_dial_delay_ms, 1000
+        )
+        yield _histogram("belswitch_call_duration_seconds", "Length of answered calls.", sums.duration_s, 1)
+
+    def _sip(self) -> Iterator[Metric]:
+        core = self._app.core
+        counters = core.endpoint.counters
+        sizes = core.sizes()
+        yield _gauge("belswitch_registrations", "Contacts bound now.", sizes["bindings"])
+        yield _gauge("belswitch_lines", "Lines known.", sizes["lines"])
+        yield _gauge("belswitch_timers", "Timers pending in the core.", sizes["timers"])
+        state = GaugeMetricFamily("belswitch_sip_state", "Transactions and dialogs held.", labels=["kind"])
+        for kind in ("clients", "servers", "dialogs"):
+            state.add_metric([kind], sizes[kind])
+        yield state
+        requests = {k.removeprefix("request_"): v for k, v in counters.items() if k.startswith("request_")}
+        yield _labelled("belswitch_sip_requests_received", "New requests received.", "method", requests)
+        for name, text in (("sent", "Responses sent."), ("received", "Responses received.")):
+            by_class = {
+                k.removeprefix(f"{name}_"): v
+                for k, v in counters.items()
+                if k.startswith(f"{name}_") and k.endswith("xx")
+            }
+            yield _labelled(f"belswitch_sip_responses_{name}", text, "class", by_class)
+        yield _labelled(
+            "belswitch_sip_retransmissions",
+            "Messages sent or received again.",
+            "direction",
+            {"sent": counters["retransmission_sent"], "received": counters["retransmission_received"]},
+        )
+        yield _counter(
+            "belswitch_sip_parse_errors", "Messages that break the rules.", counters["parse_error"]
+        )
+        yield _counter(
+            "belswitch_sip_stray_responses", "Responses to nothing we sent.", counters["stray_response"]
+        )
+        yield _counter(
+            "belswitch_send_failures", "Datagrams that could not be sent.", core.counters["send_failed"]
+        )
+        yield _counter(
+            "belswitch_internal_errors", "Faults of the switch itself.", core.counters["internal_error"]
+        )
+        yield _labelled("belswitch_digest_checks", "Digest verdicts.", "verdict", core.identity.outcomes)
+        up = GaugeMetricFamily("belswitch_trunk_up", "Whether a trunk answers probes.", labels=["trunk"])
+        for trunk in core.trunks.all():
+            up.add_metric([trunk.settings.name], int(trunk.up))
+        yield up
+        yield _counter(
+            "belswitch_udp_send_dropped",
+            "Datagrams not sent: buffer full.",
+            sum(s.dropped for s in self._app.listeners),
+        )
+        yield _gauge(
+            "belswitch_event_loop_lag_seconds", "How late the event loop last ran.", self._app.loop_lag_s
+        )
+
+    def _media(self) -> Iterator[Metric]:
+        app = self._app
+        yield _gauge("belswitch_relay_ports_taken", "Relay ports in use.", app.core.pool.taken)
+        yield _gauge("belswitch_relay_ports", "Relay ports in all.", app.core.pool.size)
+        yield _counter(
+            "belswitch_relay_failures",
+            "Relay ports that could not be opened.",
+            app.core.counters["relay_failed"],
+        )
+        stats = app.relay_stats()
+        for name in sorted(stats):
+            if name in ("sessions", "streams", "sockets"):
+                yield _gauge(f"belswitch_relay_{name}", f"Relay {name} now.", stats[name])
+            else:
+                yield _counter(f"belswitch_relay_{name}", f"Relay {name.replace('_', ' ')}.", stats[name])
+
+    def _records(self) -> Iterator[Metric]:
+        journal = self._app.journal
+        yield _gauge("belswitch_records_queued", "Journal entries not yet on disk.", journal.queued)
+        yield _counter("belswitch_records_written", "Journal entries written.", journal.written)
+        yield _counter(
+            "belswitch_record_failures", "Batches the disk refused (they are tried again).", journal.failures
+        )
+        yield _counter(
+            "belswitch_journal_late",
+            "Datagrams sent before their entry was on disk.",
+            self._app.driver.late_holds,
+        )
+
+
+async def render(registry: CollectorRegistry) -> bytes:
+    """The exposition, one family at a time, giving way to calls in between."""
+    out: list[bytes] = []
+    for family in registry.collect():
+        out.append(generate_latest(_One(family)))
+        await asyncio.sleep(0)
+    return b"".join(out)
+
+
+class _One:
+    """A registry of a single family, which is all that `generate_latest` asks of one."""
+
+    def __init__(self, family: Metric) -> None:
+        self._family = family
+
+    def collect(self) -> tuple[Metric]:
+        """The family."""
+        return (self._family,)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> CounterMetricFamily:
+    return CounterMetricFamily(name, text, value=value)
+
+
+def _labelled(name: str, text: str, label: str, values: Mapping[str, float]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+def _histogram(name: str, text: str, histogram: Histogram, per_unit: int) -> HistogramMetricFamily:
+    total, buckets = 0, []
+    for bound, count in zip((*histogram.bounds, None), histogram.counts, strict=True):
+        total += count
+        buckets.append(("+Inf" if bound is None else str(bound / per_unit), total))
+    return HistogramMetricFamily(name, text, buckets=buckets, sum_value=histogram.sum / per_unit)

@@ -1,0 +1,264 @@
+"""The database: lines, bindings, running calls and records, in SQLite (WAL, synchronous FULL).
+
+`Store` opens it and reads; the switch itself writes through `switch.net.journal` only, on this one
+connection. The command line opens the same file for lines and records while a switch is running: WAL lets
+it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from switch.call.record import Cdr
+from switch.ports import CallAnswered
+from switch.routing.lines import Line
+from switch.sip.auth import Account
+
+SCHEMA_VERSION = 1
+FILE = "belswitch.sqlite"
+
+_JSON_FIELDS = ("segments", "diversions", "flags")
+CDR_FIELDS = tuple(field.name for field in fields(Cdr))
+_INTEGERS = frozenset(f.name for f in fields(Cdr) if "int" in str(f.type) or str(f.type) == "bool")
+_CDR_COLUMNS = ", ".join(
+    f"{name} {'INTEGER' if name in _INTEGERS else 'TEXT'}{' PRIMARY KEY' if name == 'call_id' else ''}"
+    for name in CDR_FIELDS
+)
+
+_SCHEMA = f"""
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE line (user TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE line_number (
+    number TEXT PRIMARY KEY, user TEXT NOT NULL REFERENCES line ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE TABLE binding (
+    user TEXT, contact TEXT, expires_ns INTEGER, state TEXT, PRIMARY KEY (user, contact)
+) WITHOUT ROWID;
+CREATE TABLE running_call (
+    call_id TEXT PRIMARY KEY, answered_ns INTEGER, pending TEXT, dialogs TEXT
+) WITHOUT ROWID;
+CREATE TABLE cdr ({_CDR_COLUMNS}, media TEXT) WITHOUT ROWID;
+CREATE INDEX cdr_by_time ON cdr (invited_ms);
+CREATE INDEX cdr_by_line ON cdr (line, invited_ms);
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message says why and what would help."""
+
+
+class Clash(Exception):
+    """A line's user or number is taken by another line."""
+
+
+class Store:
+    """One connection to the database of a data directory."""
+
+    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+        self.connection = connection
+        self.path = path
+
+    @classmethod
+    async def open(cls, directory: Path) -> Store:
+        """Open the database, creating directory and file when they are missing, readable by their owner only.
+
+        Raises:
+            StoreError.
+        """
+        path = directory / FILE
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            connection = await aiosqlite.connect(path, isolation_level=None, timeout=10)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"{path}: {error}") from error
+        try:
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+                await connection.execute(f"PRAGMA {pragma}")
+            await cls._migrate(connection)
+        except sqlite3.Error as error:
+            await connection.close()
+            raise StoreError(f"{path}: {error}") from error
+        except StoreError:
+            await connection.close()
+            raise
+        return cls(connection, path)
+
+    @staticmethod
+    async def _migrate(connection: aiosqlite.Connection) -> None:
+        await connection.execute("BEGIN IMMEDIATE")
+        async with connection.execute("PRAGMA user_version") as cursor:
+            row = await cursor.fetchone()
+        version = row[0] if row is not None else 0
+        if version == 0:
+            for statement in _SCHEMA.split(";\n"):
+                if statement.strip():
+                    await connection.execute(statement)
+        elif version != SCHEMA_VERSION:
+            raise StoreError(
+                f"the database has version {version}; this belswitch knows version {SCHEMA_VERSION}"
+            )
+        await connection.commit()
+
+    async def close(self) -> None:
+        """Close the connection; its thread would keep the process alive."""
+        await self.connection.close()
+
+    # --- lines ----------------------------------------------------------------------------------------------
+
+    async def lines(self) -> list[Line]:
+        """Every line."""
+        async with self.connection.execute("SELECT user, body FROM line ORDER BY user") as cursor:
+            return [line_of(user, json.loads(body)) async for user, body in cursor]
+
+    async def put_lines(self, lines: Iterable[Line], *, replace: bool) -> None:
+        """Add lines, all or none; with `replace`, a line with the same user is written over.
+
+        Raises:
+            Clash: a user (without `replace`) or a number is taken.
+        """
+        connection = self.connection
+        await connection.execute("BEGIN IMMEDIATE")
+        try:
+            for line in lines:
+                if replace:
+                    await connection.execute("DELETE FROM line WHERE user = ?", (line.user,))
+                try:
+                    await connection.execute(
+                        "INSERT INTO line VALUES (?, ?)", (line.user, json.dumps(body_of(line)))
+                    )
+                except sqlite3.IntegrityError as error:
+                    raise Clash(f"user {line.user} exists already") from error
+                for number in line.numbers:
+                    try:
+                        await connection.execute("INSERT INTO line_number VALUES (?, ?)", (number, line.user))
+                    except sqlite3.IntegrityError as error:
+                        raise Clash(f"number {number} belongs to another line") from error
+        except BaseException:
+            await connection.rollback()
+            raise
+        await connection.commit()
+
+    async def remove_line(self, user: str) -> bool:
+        """Remove a line and its bindings; False when there is none. Its records stay."""
+        await self.connection.execute("BEGIN IMMEDIATE")
+        cursor = await self.connection.execute("DELETE FROM line WHERE user = ?", (user,))
+        await self.connection.execute("DELETE FROM binding WHERE user = ?", (user,))
+        await self.connection.commit()
+        return cursor.rowcount > 0
+
+    # --- what a start needs ---------------------------------------------------------------------------------
+
+    async def bindings(self) -> list[tuple[str, str, int, dict[str, Any]]]:
+        """User, contact, expiry and state of every stored binding."""
+        async with self.connection.execute("SELECT user, contact, expires_ns, state FROM binding") as cursor:
+            return [
+                (user, contact, expires_ns, json.loads(state))
+                async for user, contact, expires_ns, state in cursor
+            ]
+
+    async def running_calls(self) -> list[CallAnswered]:
+        """Calls that were answered and have no record: a restart ended them."""
+        async with self.connection.execute("SELECT * FROM running_call") as cursor:
+            return [
+                CallAnswered(
+                    call_id, answered_ns, Cdr.from_dict(json.loads(pending)), tuple(json.loads(dialogs))
+                )
+                async for call_id, answered_ns, pending, dialogs in cursor
+            ]
+
+    async def alive_wall_ns(self) -> int:
+        """When the switch last wrote that it lives; 0 for never."""
+        async with self.connection.execute("SELECT value FROM meta WHERE key = 'alive_ns'") as cursor:
+            row = await cursor.fetchone()
+        return int(row[0]) if row is not None else 0
+
+    async def write(self, statements: list[tuple[str, list[Any]]]) -> None:
+        """Carry out statements, each for many rows, in one transaction and one visit to the connection's
+        thread.
+
+        Raises:
+            sqlite3.Error: nothing was written.
+
+        """
+
+        def carry_out() -> None:
+            raw = self.connection._conn
+            raw.execute("BEGIN IMMEDIATE")
+            try:
+                for sql, rows in statements:
+                    raw.executemany(sql, rows)
+                raw.execute("COMMIT")
+            except BaseException:
+                raw.rollback()
+                raise
+
+        await self.connection._execute(carry_out)  # type: ignore[no-untyped-call]
+
+    # --- records --------------------------------------------------------------------------------------------
+
+    async def cdrs(self, *, line: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+        """The latest records, newest first, with their media counts."""
+        where, values = ("WHERE line = ?", [line]) if line else ("", [])
+        columns = ", ".join((*CDR_FIELDS, "media"))
+        query = f"SELECT {columns} FROM cdr {where} ORDER BY invited_ms DESC, call_id LIMIT ?"
+        async with self.connection.execute(query, [*values, limit]) as cursor:
+            return [_cdr_row(row) async for row in cursor]
+
+
+def cdr_values(cdr: Cdr) -> list[Any]:
+    """A record as the values of its row, in the order of `CDR_FIELDS`."""
+    values = cdr.as_dict()
+    return [json.dumps(values[name]) if name in _JSON_FIELDS else values[name] for name in CDR_FIELDS]
+
+
+def _cdr_row(row: Any) -> dict[str, Any]:
+    record = dict(zip((*CDR_FIELDS, "media"), row, strict=True))
+    for name in (*_JSON_FIELDS, "media"):
+        record[name] = json.loads(record[name]) if record[name] else None
+    record["emergency"] = bool(record["emergency"])
+    return record
+
+
+def body_of(line: Line) -> dict[str, Any]:
+    """A line as JSON can hold it, without its user."""
+    return {
+        "numbers": list(line.numbers),
+        "ha1": dict(line.account.ha1),
+        "algorithms": list(line.account.algorithms),
+        "lenient": line.account.lenient,
+        "plan": line.plan,
+        "options": list(line.options),
+        "state": line.state,
+        "kind": line.kind,
+        "address": line.address,
+        "max_contacts": line.max_contacts,
+        "max_calls": line.max_calls,
+        "sources": list(line.sources),
+    }
+
+
+def line_of(user: str, body: dict[str, Any]) -> Line:
+    """The inverse of `body_of`."""
+    return Line(
+        user=user,
+        numbers=tuple(body["numbers"]),
+        account=Account(body["ha1"], tuple(body["algorithms"]), body["lenient"]),
+        plan=body["plan"],
+        options=tuple(body["options"]),
+        state=body["state"],
+        kind=body["kind"],
+        address=body["address"],
+        max_contacts=body["max_contacts"],
+        max_calls=body["max_calls"],
+        sources=tuple(body["sources"]),
+    )

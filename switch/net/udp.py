@@ -1,0 +1,87 @@
+"""SIP over UDP: sockets prepared here, read through asyncio-dgram, written directly.
+
+Reading never waits between datagrams, so a backlog stays in the kernel, bounded and counted there. Sending
+is one `sendto` on the same non-blocking socket: a full buffer or an unroutable address fails that one
+datagram only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import asyncio_dgram
+
+from switch.ports import Address, Datagram, Flow, FlowFailed
+
+READ_SIZE = 65_535
+BUFFER = 4 * 1024 * 1024
+
+
+class UdpListener:
+    """One listening socket."""
+
+    def __init__(self, sock: socket.socket, address: Address) -> None:
+        self.address = address
+        self.dropped = 0
+        self._sock = sock
+        self._stream: Any = None
+        self._task: asyncio.Task[None] | None = None
+
+    @classmethod
+    def bind(cls, address: Address) -> UdpListener:
+        """Bind a socket.
+
+        Raises:
+            OSError: the address is taken or not ours.
+        """
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                sock.setsockopt(socket.SOL_SOCKET, option, BUFFER)
+            sock.bind(tuple(address))
+        except OSError:
+            sock.close()
+            raise
+        return cls(sock, Address(*sock.getsockname()[:2]))
+
+    async def start(self, feed: Callable[[Datagram], None]) -> None:
+        """Begin to read; every datagram goes to `feed`."""
+        self._stream = await asyncio_dgram.from_socket(self._sock)
+        self._stream._transport.max_size = READ_SIZE
+        self._task = asyncio.get_running_loop().create_task(self._read(feed), name=f"udp {self.address}")
+
+    async def _read(self, feed: Callable[[Datagram], None]) -> None:
+        local = self.address
+        while True:
+            try:
+                data, remote = await self._stream.recv()
+            except asyncio_dgram.TransportClosed:
+                return
+            except OSError:
+                continue  # an error of an earlier datagram; the socket itself goes on
+            feed(Datagram(Flow("udp", local, Address(remote[0], remote[1])), data))
+
+    def send(self, flow: Flow, data: bytes) -> FlowFailed | None:
+        """Send one datagram; what could not be sent comes back as the input that says so."""
+        try:
+            self._sock.sendto(data, flow.remote)
+        except BlockingIOError:
+            self.dropped += 1  # as if the network had lost it: SIP repeats
+        except (OSError, OverflowError, ValueError) as error:
+            return FlowFailed(flow, data, str(error))
+        return None
+
+    async def close(self) -> None:
+        """Stop reading and free the port."""
+        if self._stream is not None:
+            self._stream.close()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._sock.close()

@@ -1,0 +1,64 @@
+"""REGISTER (RFC 3261 section 10.3): authenticated, authorised, carried out by the registrar, answered."""
+
+from __future__ import annotations
+
+from switch.malformed import Malformed
+from switch.ports import Flow
+from switch.routing.identity import Challenge, Denied, Identity
+from switch.routing.lines import Line
+from switch.routing.numbers import normalise
+from switch.routing.registrar import Registrar
+from switch.sip.endpoint import Endpoint
+from switch.sip.headers import token_set
+from switch.sip.message import Fields, Request
+from switch.sip.uri import parse_uri
+
+
+class Registration:
+    """Answers every REGISTER. What can be answered without a password is answered without keeping state."""
+
+    def __init__(self, endpoint: Endpoint, identity: Identity, registrar: Registrar) -> None:
+        self._endpoint = endpoint
+        self._identity = identity
+        self._registrar = registrar
+
+    def receive(self, request: Request, flow: Flow) -> None:
+        """One REGISTER.
+
+        Raises:
+            Malformed: what was sent cannot be understood; to be answered without state.
+        """
+        unknown = token_set(request.rows("Require")) - {"path"}
+        if unknown:
+            self._endpoint.reply(request, flow, 420, fields={"Unsupported": [", ".join(sorted(unknown))]})
+            return
+        recipient = parse_uri(request.recipient.uri)
+        if recipient.scheme == "tel":
+            raise Malformed(400, "Bad address-of-record")
+        now = self._endpoint.timers.now
+        match self._identity.identify(request, flow, now):
+            case Challenge(rows):
+                self._endpoint.reply(request, flow, 401, fields={"WWW-Authenticate": rows})
+            case Denied():
+                self._endpoint.reply(request, flow, 403)
+            case Line() as line:
+                status, fields = self._carry_out(line, recipient.number(), request, flow)
+                response = self._endpoint.response(request, status, fields=fields)
+                self._endpoint.open_server(request, flow).respond(response)
+
+    def _carry_out(self, line: Line, user: str, request: Request, flow: Flow) -> tuple[int, Fields]:
+        """Only its own address-of-record may a line bind contacts to (section 10.3 step 4)."""
+        if (user != line.user and normalise(user) not in line.numbers) or line.state == "terminated":
+            return 403, {}
+        try:
+            contacts = self._registrar.register(line, request, flow, self._endpoint.timers.now)
+        except Malformed as error:
+            fields: Fields = (
+                {"Min-Expires": [str(self._registrar.limits.min_s)]} if error.status == 423 else {}
+            )
+            return error.status, fields
+        fields = {"Contact": contacts} if contacts else {}
+        if "Path" in request.fields:
+            fields["Path"] = request.rows("Path")
+            fields["Supported"] = ["path"]
+        return 200, fields

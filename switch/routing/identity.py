@@ -1,0 +1,69 @@
+"""Who sends a request: a trunk or a customer's equipment by address, anybody else by digest (RFC 3261 section 22).
+
+One place decides this for calls and registrations alike, and answers known and unknown users alike.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from switch.ports import Entropy, Flow, Moment
+from switch.routing.lines import Line, LineTable
+from switch.sip.auth import Authenticator, Verdict
+from switch.sip.message import Request
+from switch.sip.uri import parse_uri
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Not known yet: answer 401 with these WWW-Authenticate rows."""
+
+    rows: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The credentials are wrong, whoever they name: answer 403."""
+
+
+class Identity:
+    """Finds the line behind a request."""
+
+    def __init__(self, *, realm: str, nonce_ttl_s: int, entropy: Entropy, lines: LineTable) -> None:
+        self.lines = lines
+        self.outcomes: Counter[str] = Counter()
+        self._authenticator = Authenticator(realm=realm, nonce_ttl_s=nonce_ttl_s, entropy=entropy)
+        self._secret = entropy.token(256).encode()
+
+    def identify(self, request: Request, flow: Flow, now: Moment) -> Line | Challenge | Denied:
+        """The line that sends this request, or what to answer instead."""
+        line = self.lines.admitted_from(flow.remote.host)
+        if line is not None:
+            return line
+        user = self.user_of(request)
+        line = self.lines.by_user.get(user)
+        decoy = self.lines.decoy(user, self._secret)  # made for known users too: the same work for everybody
+        account = line.account if line is not None else decoy
+        verdict = self._authenticator.check(request, account, now.wall_ns)
+        self.outcomes[verdict.value] += 1
+        if verdict is Verdict.RIGHT and line is not None:
+            return line
+        if verdict is Verdict.WRONG:
+            return Denied()
+        stale = verdict is Verdict.STALE
+        return Challenge(self._authenticator.challenge(account.algorithms, now.wall_ns, stale=stale))
+
+    def user_of(self, request: Request) -> str:
+        """The user whom a request's credentials name, else its From."""
+        credentials = self._authenticator.credentials(request)
+        return credentials["username"] if credentials is not None else claimed_user(request)
+
+
+def claimed_user(request: Request) -> str:
+    """The user that a request says it is from; '' when From has none.
+
+    Raises:
+        Malformed: From is no SIP URI (400).
+    """
+    return parse_uri(request.sender.uri).number()

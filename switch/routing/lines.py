@@ -1,0 +1,84 @@
+"""The lines of the switch: who they are, how they prove it, what they may (R-EUS-01, R-NUM-04). Values, replaced as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any
+
+from switch.sip.auth import Account
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line. `numbers` has the main number first, E.164. `sources` are networks admitted without digest (a customer's
+    own equipment); `address` is the registered one, as the emergency package reads it."""
+
+    user: str
+    numbers: tuple[str, ...]
+    account: Account
+    plan: str
+    options: tuple[str, ...] = ()
+    state: str = "active"
+    kind: str = "desk"
+    address: Mapping[str, Any] | None = None
+    max_contacts: int = 5
+    max_calls: int = 2
+    sources: tuple[str, ...] = ()
+
+    @property
+    def number(self) -> str:
+        """The main number: what the line is called by in records."""
+        return self.numbers[0]
+
+
+@dataclass(slots=True)
+class LineTable:
+    """Every line by what it is found by; all look-ups are one dict probe."""
+
+    by_user: dict[str, Line] = field(default_factory=dict)
+    by_number: dict[str, Line] = field(default_factory=dict)
+    by_source: dict[str, Line] = field(default_factory=dict)
+    networks: list[tuple[IPv4Network | IPv6Network, Line]] = field(default_factory=list)
+    _users: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, lines: Iterable[Line]) -> LineTable:
+        """The table of these lines; on a clash the first has it (the store refuses clashes)."""
+        table = cls()
+        for line in lines:
+            table.by_user.setdefault(line.user, line)
+            for number in line.numbers:
+                table.by_number.setdefault(number, line)
+            for source in line.sources:
+                network = ip_network(source, strict=False)
+                if network.num_addresses == 1:
+                    table.by_source.setdefault(str(network.network_address), line)
+                else:
+                    table.networks.append((network, line))
+        table._users = sorted(table.by_user)
+        return table
+
+    def admitted_from(self, host: str) -> Line | None:
+        """The line whose equipment has this address."""
+        line = self.by_source.get(host)
+        if line is not None or not self.networks:
+            return line
+        address = ip_address(host.partition("%")[0])
+        return next((owner for network, owner in self.networks if address in network), None)
+
+    def decoy(self, user: str, secret: bytes) -> Account:
+        """The account an unknown user is challenged and checked by: always the same real line's settings for a name,
+        with a secret that nothing matches, so that asking tells nothing about who exists."""
+        if not self._users:
+            return DECOY
+        mark = hmac.digest(secret, user.encode("utf-8", "surrogateescape"), "sha256")
+        account = self.by_user[self._users[int.from_bytes(mark[:8], "big") % len(self._users)]].account
+        noise = {name: hashlib.sha256(mark + name.encode()).hexdigest() for name in account.algorithms}
+        return Account(noise, account.algorithms, account.lenient)
+
+
+DECOY = Account({"MD5": "-"}, ("MD5",))

@@ -1,0 +1,68 @@
+"""The attempts of a call, in order: stages tried one after the other, each with targets called at the same time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from switch.ports import Flow
+from switch.routing.registrar import Binding
+from switch.routing.trunks import Trunk
+from switch.sip.message import Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One place to send an INVITE. `name` says in records where it went: a trunk, a gateway, or the line called.
+
+    `follows_flow`: the party is a phone, to be reached where its requests come from.
+    """
+
+    name: str
+    uri: str
+    recipient: str
+    flow: Flow
+    follows_flow: bool
+    fields: Fields
+    credentials: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Targets called together. `reply_ns`: no response at all in that time fails the stage; `provisional_ns`: nothing but
+    100 does; `ring_ns`: no answer does. 0 means no such limit."""
+
+    targets: tuple[Target, ...]
+    reply_ns: int
+    provisional_ns: int
+    ring_ns: int
+    trunk: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePlan:
+    """Stages in order, and whether they lead to an emergency centre, where every refusal leads on (R-EMG-06)."""
+
+    stages: tuple[Stage, ...]
+    emergency: bool = False
+
+
+def line_stage(bindings: list[Binding], name: str, recipient: str, fields: Fields, ring_ns: int) -> Stage:
+    """All contacts of a line at once."""
+    targets = tuple(Target(name, b.contact, recipient, b.flow, True, fields) for b in bindings)
+    return Stage(targets, reply_ns=0, provisional_ns=0, ring_ns=ring_ns)
+
+
+def trunk_stage(trunk: Trunk, flow: Flow, number: str, host: str, fields: Fields, ring_ns: int) -> Stage:
+    """One carrier."""
+    settings = trunk.settings
+    uri = f"sip:{number}@{host}:{settings.port};user=phone"
+    target = Target(settings.name, uri, f"<sip:{number}@{host};user=phone>", flow, False, fields, settings.credentials)
+    return Stage((target,), reply_ns=settings.reply_ns, provisional_ns=0, ring_ns=ring_ns, trunk=settings.name)
+
+
+def moves_on(emergency: bool, status: int, local: bool) -> bool:
+    """Whether the next stage is tried after this outcome: time-outs, transport failures and server failures of the
+    network do; what the called party itself said does not. An emergency call goes on after every refusal but 487."""
+    if emergency:
+        return status != 487
+    return local or status == 408 or 500 <= status < 600

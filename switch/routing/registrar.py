@@ -1,0 +1,211 @@
+"""Bindings of lines to contacts (RFC 3261 section 10.3; Path of RFC 3327 is tolerated and kept).
+
+A contact is reached over the flow it registered from, whatever its URI says, so phones behind NAT can be called and a
+Contact pointing elsewhere sends nothing anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from switch.ports import NS_PER_S, Address, Append, BindingRemoved, BindingSaved, Flow, Moment
+from switch.routing.lines import Line
+from switch.sip.headers import parse_small_number
+from switch.malformed import Malformed
+from switch.sip.message import Request
+from switch.sip.uri import parse_name_addr, parse_uri
+
+MAX_URI = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One contact of a line. `q` is in thousandths; `expires_ns` on the wall clock, so that it survives a restart."""
+
+    contact: str
+    params: str
+    call_id: str
+    cseq: int
+    q: int
+    expires_ns: int
+    flow: Flow
+    device: str
+
+    def state(self) -> dict[str, Any]:
+        """What is stored, besides key and expiry."""
+        return {
+            "params": self.params,
+            "call_id": self.call_id,
+            "cseq": self.cseq,
+            "q": self.q,
+            "device": self.device,
+            "flow": [self.flow.transport, *self.flow.local, *self.flow.remote],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrarLimits:
+    """Expiry bounds and default in seconds."""
+
+    min_s: int = 60
+    max_s: int = 3600
+    default_s: int = 3600
+
+
+class Registrar:
+    """All bindings. Expired ones are dropped when their line is looked at and by `sweep`."""
+
+    def __init__(self, limits: RegistrarLimits, append: Callable[[Append], None]) -> None:
+        self.limits = limits
+        self._append = append
+        self._bindings: dict[str, dict[str, Binding]] = {}
+
+    def register(self, line: Line, request: Request, flow: Flow, now: Moment) -> list[str]:
+        """Carry out a REGISTER that has been authenticated and authorised; returns the Contact rows of the 200.
+
+        All or nothing (section 10.3 step 7).
+
+        Raises:
+            Malformed: 400 for bad contacts, 423 for too short an expiry, 403 for too many contacts, 500 for a request
+                out of order.
+        """
+        bindings = self._live(line.user, now)
+        values = request.values("Contact")
+        default_s = parse_small_number(request.get("Expires"), self.limits.default_s, 1 << 31)
+        if "*" in values:
+            if len(values) > 1 or request.get("Expires", ) is None or default_s != 0:
+                raise Malformed(400, "Bad Contact")
+            for binding in bindings.values():
+                self._check_order(binding, request)
+            for contact in list(bindings):
+                self._remove(line.user, contact)
+        else:
+            changes = [self._change(bindings, value, default_s, request, flow, now) for value in values]
+            kept = {change.contact for change in changes if change.expires_ns > now.wall_ns} | {
+                contact for contact in bindings if contact not in {change.contact for change in changes}
+            }
+            if len(kept) > line.max_contacts and any(change.contact not in bindings for change in changes):
+                raise Malformed(403, "Too many contacts")
+            for change in changes:
+                if change.expires_ns > now.wall_ns:
+                    self._save(line.user, change)
+                else:
+                    self._remove(line.user, change.contact)
+        return [self._row(binding, now) for binding in self.bindings(line.user, now)]
+
+    def bindings(self, user: str, now: Moment) -> list[Binding]:
+        """The live bindings of a line, best q first."""
+        return sorted(self._live(user, now).values(), key=lambda binding: -binding.q)
+
+    def everything(self, now: Moment) -> Iterable[tuple[str, Binding]]:
+        """Every live binding with its line's user."""
+        for user, bindings in self._bindings.items():
+            for binding in bindings.values():
+                if binding.expires_ns > now.wall_ns:
+                    yield user, binding
+
+    def is_registered(self, user: str) -> bool:
+        """Whether the line has any binding, perhaps one about to expire."""
+        return user in self._bindings
+
+    def count(self) -> int:
+        """How many bindings there are."""
+        return sum(map(len, self._bindings.values()))
+
+    def sweep(self, now: Moment) -> None:
+        """Drop what has expired."""
+        for user in list(self._bindings):
+            self._live(user, now)
+
+    def forget(self, users: Iterable[str]) -> None:
+        """Lines that are gone take their bindings with them."""
+        for user in users:
+            for contact in list(self._bindings.get(user, ())):
+                self._remove(user, contact)
+
+    def restore(self, user: str, contact: str, expires_ns: int, state: dict[str, Any]) -> None:
+        """Put back a stored binding at start."""
+        transport, local_host, local_port, remote_host, remote_port = state["flow"]
+        flow = Flow(transport, Address(local_host, local_port), Address(remote_host, remote_port))
+        self._bindings.setdefault(user, {})[contact] = Binding(
+            contact, state["params"], state["call_id"], state["cseq"], state["q"], expires_ns, flow, state["device"]
+        )
+
+    def _change(
+        self, bindings: dict[str, Binding], value: str, default_s: int, request: Request, flow: Flow, now: Moment
+    ) -> Binding:
+        address = parse_name_addr(value)
+        if len(address.uri) > MAX_URI:
+            raise Malformed(400, "Bad Contact")
+        try:
+            parse_uri(address.uri)
+        except Malformed as error:
+            raise Malformed(400, "Bad Contact") from error
+        old = bindings.get(address.uri)
+        if old is not None:
+            self._check_order(old, request)
+        expires_s = parse_small_number(address.params.get("expires"), default_s, 1 << 31)
+        if 0 < expires_s < self.limits.min_s:
+            raise Malformed(423, "Interval Too Brief")
+        expires_s = min(expires_s, self.limits.max_s)
+        kept = "".join(
+            f";{name}" if content is None else f';{name}="{content}"' if _needs_quotes(content) else f";{name}={content}"
+            for name, content in address.params.items()
+            if name != "expires"
+        )
+        return Binding(
+            contact=address.uri,
+            params=kept,
+            call_id=request.call_id,
+            cseq=request.cseq[0],
+            q=_q_thousandths(address.params.get("q")),
+            expires_ns=now.wall_ns + expires_s * NS_PER_S,
+            flow=flow,
+            device=(request.get("User-Agent") or "")[:64],
+        )
+
+    @staticmethod
+    def _check_order(old: Binding, request: Request) -> None:
+        """Section 10.3 step 7: within one Call-ID a lower CSeq comes from the past."""
+        if old.call_id == request.call_id and request.cseq[0] <= old.cseq:
+            raise Malformed(500, "Out of order")
+
+    @staticmethod
+    def _row(binding: Binding, now: Moment) -> str:
+        seconds = -(-(binding.expires_ns - now.wall_ns) // NS_PER_S)
+        return f"<{binding.contact}>{binding.params};expires={seconds}"
+
+    def _live(self, user: str, now: Moment) -> dict[str, Binding]:
+        bindings = self._bindings.get(user)
+        if bindings is None:
+            return {}
+        for contact in [c for c, binding in bindings.items() if binding.expires_ns <= now.wall_ns]:
+            self._remove(user, contact)
+        return bindings
+
+    def _save(self, user: str, binding: Binding) -> None:
+        self._bindings.setdefault(user, {})[binding.contact] = binding
+        self._append(Append(BindingSaved(user, binding.contact, binding.expires_ns, binding.state()), hold=False))
+
+    def _remove(self, user: str, contact: str) -> None:
+        bindings = self._bindings.get(user)
+        if bindings is not None and bindings.pop(contact, None) is not None:
+            self._append(Append(BindingRemoved(user, contact), hold=False))
+            if not bindings:
+                del self._bindings[user]
+
+
+def _q_thousandths(text: str | None) -> int:
+    """qvalue (RFC 3261 section 20.10) in thousandths; 1000 where it is absent or unreadable."""
+    if text is None:
+        return 1000
+    whole, _, fraction = text.partition(".")
+    if whole not in ("0", "1") or (fraction and not (fraction.isascii() and fraction.isdigit())):
+        return 1000
+    return min(1000, int(whole) * 1000 + int((fraction + "000")[:3]))
+
+
+def _needs_quotes(text: str) -> bool:
+    return not text or any(c in ' ,;="<>@()[]?/:\\{}' for c in text)

@@ -1,0 +1,195 @@
+"""Carriers: where they are now, whether they answer, and how many calls they carry.
+
+A trunk's host name is resolved in the background and its health is learnt from OPTIONS probes and from calls; a call
+never waits for either. A trunk thought to be down is tried last, not left out: probing can be wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from switch.ports import NS_PER_S, Address, Flow
+from switch.sip.endpoint import Endpoint
+from switch.sip.message import Request, Response
+from switch.sip.transaction.client import ClientTransaction
+from switch.sip.transaction.invite_client import InviteClient
+from switch.sip.uri import bracketed
+
+DOWN_AFTER = 2
+"""Probes in a row without an answer before a trunk counts as down."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkSettings:
+    """One carrier, as configured. `sources` are the networks its calls come from."""
+
+    name: str
+    host: str
+    port: int
+    sources: tuple[IPv4Network | IPv6Network, ...] = ()
+    credentials: tuple[str, str] | None = None
+    probe_ns: int = 0
+    reply_ns: int = 4 * NS_PER_S
+    max_calls: int | None = None
+    prefixes: tuple[str, ...] = ()
+    international: bool = False
+
+
+class Trunk:
+    """One carrier, as it is. Replaced settings keep its health."""
+
+    def __init__(self, settings: TrunkSettings) -> None:
+        self.settings = settings
+        self.hosts: tuple[str, ...] = (settings.host,) if _is_literal(settings.host) else ()
+        self.missed = 0
+
+    @property
+    def up(self) -> bool:
+        """Whether it answered lately, or was never asked."""
+        return self.missed < DOWN_AFTER and bool(self.hosts)
+
+    def carries(self, number: str) -> bool:
+        """Whether calls to this number may go here; without prefixes all may."""
+        prefixes = self.settings.prefixes
+        return not prefixes or number.startswith(prefixes)
+
+
+class Trunks:
+    """All carriers in the order of the configuration."""
+
+    def __init__(self, settings: Iterable[TrunkSettings], endpoint: Endpoint, locals_: Iterable[Flow], token: Callable[[int], str]) -> None:
+        self._endpoint = endpoint
+        self._locals = {6 if ":" in flow.local.host else 4: flow for flow in reversed(list(locals_))}
+        self._token = token
+        self._trunks: dict[str, Trunk] = {}
+        self._by_address: dict[Address, Trunk] = {}
+        self._networks: list[tuple[IPv4Network | IPv6Network, Trunk]] = []
+        self._generation = 0
+        self.replace(settings)
+
+    def all(self) -> list[Trunk]:
+        """Every trunk, in order."""
+        return list(self._trunks.values())
+
+    def get(self, name: str) -> Trunk | None:
+        """A trunk by name."""
+        return self._trunks.get(name)
+
+    def replace(self, settings: Iterable[TrunkSettings]) -> None:
+        """Take over a new configuration; probing starts afresh, health and addresses of unchanged hosts stay."""
+        old = self._trunks
+        self._trunks = {}
+        self._generation += 1
+        for one in settings:
+            trunk = Trunk(one)
+            before = old.get(one.name)
+            if before is not None and (before.settings.host, before.settings.port) == (one.host, one.port):
+                trunk.hosts, trunk.missed = before.hosts, before.missed
+            self._trunks[one.name] = trunk
+            if one.probe_ns:
+                self._endpoint.timers.start(0, _Probe(self, trunk, self._generation).send)
+        self._index()
+
+    def resolved(self, name: str, hosts: tuple[str, ...]) -> None:
+        """The addresses of a trunk's host name; none leaves the last known ones."""
+        trunk = self._trunks.get(name)
+        if trunk is not None and hosts:
+            trunk.hosts = hosts
+            self._index()
+
+    def names_to_resolve(self) -> list[tuple[str, str]]:
+        """Trunk and host name, for those configured by name."""
+        return [(name, t.settings.host) for name, t in self._trunks.items() if not _is_literal(t.settings.host)]
+
+    def admitted_from(self, remote: Address) -> Trunk | None:
+        """The trunk whose calls come from this address: its own host and port, or any port of its `sources`."""
+        trunk = self._by_address.get(remote)
+        if trunk is None and self._networks:
+            address = ip_address(remote.host.partition("%")[0])
+            return next((owner for network, owner in self._networks if address in network), None)
+        return trunk
+
+    def candidates(self, number: str, running: Callable[[str], int]) -> list[Trunk]:
+        """The trunks to try for a number, in order, those thought to be down last; full ones are left out."""
+        able = [
+            trunk
+            for name, trunk in self._trunks.items()
+            if trunk.carries(number) and (trunk.settings.max_calls is None or running(name) < trunk.settings.max_calls)
+        ]
+        return sorted((trunk for trunk in able if trunk.hosts), key=lambda trunk: not trunk.up)
+
+    def flow_to(self, host: str, port: int) -> Flow | None:
+        """A flow to an address, from the first listener of its family."""
+        flow = self._locals.get(6 if ":" in host else 4)
+        return flow._replace(remote=Address(host, port)) if flow is not None else None
+
+    def probe(self, trunk: Trunk, generation: int) -> bool:
+        """Send one OPTIONS; False when the trunk is not configured any more."""
+        if generation != self._generation:
+            return False
+        flow = self.flow_to(trunk.hosts[0], trunk.settings.port) if trunk.hosts else None
+        if flow is None:
+            trunk.missed += 1
+            return True
+        uri = f"sip:{bracketed(trunk.settings.host)}:{trunk.settings.port}"
+        host = self._endpoint.host(flow)
+        fields = {
+            "From": [f"<sip:{host}>;tag={self._token(64)}"],
+            "To": [f"<{uri}>"],
+            "Call-ID": [self._token(96)],
+            "CSeq": ["1 OPTIONS"],
+            "Contact": [self._endpoint.contact(flow)],
+            "Accept": ["application/sdp"],
+        }
+        self._endpoint.request(Request("OPTIONS", uri, fields), flow, _ProbeAnswer(trunk))
+        return True
+
+    def _index(self) -> None:
+        self._by_address = {}
+        for trunk in self._trunks.values():
+            if not trunk.settings.sources:
+                for host in trunk.hosts:
+                    self._by_address.setdefault(Address(host, trunk.settings.port), trunk)
+        self._networks = [(network, t) for t in self._trunks.values() for network in t.settings.sources]
+
+
+class _Probe:
+    """The repeated asking of one trunk."""
+
+    __slots__ = ("_generation", "_trunk", "_trunks")
+
+    def __init__(self, trunks: Trunks, trunk: Trunk, generation: int) -> None:
+        self._trunks = trunks
+        self._trunk = trunk
+        self._generation = generation
+
+    def send(self) -> None:
+        """Ask now, and again after the configured time."""
+        if self._trunks.probe(self._trunk, self._generation):
+            self._trunks._endpoint.timers.start(self._trunk.settings.probe_ns, self.send)
+
+
+class _ProbeAnswer:
+    """What an OPTIONS says of a trunk: any final response but 503 means that somebody is there (RFC 3261 section 11)."""
+
+    __slots__ = ("_trunk",)
+
+    def __init__(self, trunk: Trunk) -> None:
+        self._trunk = trunk
+
+    def on_response(self, _transaction: ClientTransaction | InviteClient, response: Response) -> None:
+        if response.status >= 200:
+            self._trunk.missed = self._trunk.missed + 1 if response.status == 503 else 0
+
+    def on_timeout(self, _transaction: ClientTransaction | InviteClient) -> None:
+        self._trunk.missed += 1
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

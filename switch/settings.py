@@ -1,0 +1,48 @@
+"""What the core is built with and what a reload replaces, as plain values. `switch.app` makes it from the
+configuration files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from emergency.psap import Directory
+from rating.tariff import TariffBook
+from switch.media.anchor import MediaSettings
+from switch.ports import NS_PER_S, Address
+from switch.routing.registrar import RegistrarLimits
+from switch.routing.trunks import TrunkSettings
+from switch.sip.transaction.wire import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """Times in nanoseconds unless named otherwise; `max_s` is R-LIM-01's cut."""
+
+    ring_ns: int = 60 * NS_PER_S
+    no_answer_ns: int = 180 * NS_PER_S
+    max_s: int = 7200
+    max_calls: int = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that may differ between two switches. `listen` are our addresses, `advertised` what we
+    call them."""
+
+    listen: tuple[Address, ...]
+    advertised: Mapping[Address, Address]
+    domain: str
+    realm: str
+    media: MediaSettings
+    media_ports: tuple[int, int]
+    tariffs: TariffBook
+    emergency: Directory
+    trunks: tuple[TrunkSettings, ...] = ()
+    limits: CallLimits = field(default_factory=CallLimits)
+    registrar: RegistrarLimits = field(default_factory=RegistrarLimits)
+    timing: Timing = field(default_factory=Timing)
+    nonce_ttl_s: int = 300
+    algorithms: tuple[str, ...] = ("MD5",)
+    user_agent: str = "belswitch"
+    emergency_without_digest: str = "known_aor"
