@@ -1,0 +1,113 @@
+"""A journal on a virtual disk: one writer, batches, and a power switch. What was not committed when it is cut is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any
+
+from switch.call.record import Cdr
+from switch.ports import (
+    NS_PER_MS,
+    NS_PER_S,
+    BindingRemoved,
+    BindingSaved,
+    CallAnswered,
+    CallEnded,
+    Entry,
+    MediaMeasured,
+)
+from tests.sim.weather import Weather
+
+
+class Journal:
+    """`disk` is what a restart finds; `lost` what a cut took. `tell_full` is told when it becomes full and when it is not."""
+
+    def __init__(
+        self,
+        random: Random,
+        later: Callable[[int, Callable[[], None]], None],
+        tell_full: Callable[[bool], None],
+    ) -> None:
+        self.weather = Weather()
+        self.disk: list[Entry] = []
+        self.lost: list[Entry] = []
+        self._random = random
+        self._later = later
+        self._tell_full = tell_full
+        self._waiting: list[Entry] = []
+        self._writing: list[Entry] = []
+        self._when_done: list[Callable[[], None]] = []
+        self._full = False
+        self._life = 0
+
+    def append(self, entry: Entry, when_done: Callable[[], None] | None = None) -> None:
+        """Queue one entry; `when_done` is called once it is on disk."""
+        self._waiting.append(entry)
+        if when_done is not None:
+            self._when_done.append(when_done)
+        if not self._writing:
+            self._write()
+        elif len(self._waiting) > self.weather.queue_max and not self._full:
+            self._full = True
+            self._later(0, lambda: self._tell_full(True))
+
+    def cut(self) -> None:
+        """The process is killed: whatever is not committed is gone."""
+        self._life += 1
+        self.lost += self._writing + self._waiting
+        self._waiting, self._writing, self._when_done, self._full = [], [], [], False
+
+    def _write(self) -> None:
+        self._writing, self._waiting = self._waiting, []
+        done, self._when_done = self._when_done, []
+        life = self._life
+        delay_ns = self._random.randint(*self.weather.commit_ms) * NS_PER_MS
+        if self.weather.stalls and self._random.randrange(1000) < self.weather.stalls:
+            delay_ns += self._random.randint(1, 6) * NS_PER_S
+
+        def commit() -> None:
+            if life != self._life:
+                return
+            self.disk += self._writing
+            self._writing = []
+            for call in done:
+                call()
+            if self._waiting:
+                self._write()
+            elif self._full:
+                self._full = False
+                self._tell_full(False)
+
+        self._later(delay_ns, commit)
+
+    # --- what a restart and an auditor read ---------------------------------------------------------------------------
+
+    def cdrs(self) -> list[Cdr]:
+        """Every record on disk, in the order of writing."""
+        return [entry.cdr for entry in self.disk if isinstance(entry, CallEnded)]
+
+    def orphans(self) -> list[CallAnswered]:
+        """Calls that were answered and have no record of their end."""
+        open_calls: dict[str, CallAnswered] = {}
+        for entry in self.disk:
+            if isinstance(entry, CallAnswered):
+                open_calls[entry.call_id] = entry
+            elif isinstance(entry, CallEnded):
+                open_calls.pop(entry.cdr.call_id, None)
+        return list(open_calls.values())
+
+    def bindings(self) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
+        """Contacts as `Switch.restore` takes them."""
+        kept: dict[tuple[str, str], BindingSaved] = {}
+        for entry in self.disk:
+            if isinstance(entry, BindingSaved):
+                kept[entry.user, entry.contact] = entry
+            elif isinstance(entry, BindingRemoved):
+                kept.pop((entry.user, entry.contact), None)
+        for entry in kept.values():
+            yield entry.user, entry.contact, entry.expires_wall_ns, dict(entry.state)
+
+    def measured(self) -> dict[str, MediaMeasured]:
+        """Media counts by call."""
+        return {entry.call_id: entry for entry in self.disk if isinstance(entry, MediaMeasured)}

@@ -1,0 +1,136 @@
+"""A media relay without media: it keeps ports and sessions as `switch.relay` does, answers as it does, and complains when
+it is told nonsense. A session is heard as long as one of the parties it is aimed at is still there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from switch.ports import NS_PER_MS, RelayMessage
+from tests.sim.weather import Weather
+
+
+@dataclass(slots=True)
+class Session:
+    """One call's ports by stream, where its sides are aimed, and its watch (0: none)."""
+
+    ports: dict[int, tuple[int, int]] = field(default_factory=dict)
+    aims: dict[tuple[int, int], tuple[str, int]] = field(default_factory=dict)
+    silence_ms: int = 0
+    watch: int = 0
+
+
+COUNTS = {"packets": 500, "bytes": 86_000, "lost": 5, "jitter_ms": 3}
+
+
+class VirtualRelay:
+    """`tell` takes what the relay says, `later` lets time pass, `alive` knows whether somebody sends from an address."""
+
+    def __init__(
+        self,
+        random: Random,
+        later: Callable[[int, Callable[[], None]], None],
+        tell: Callable[[RelayMessage], None],
+        alive: Callable[[tuple[str, int]], bool],
+    ) -> None:
+        self.weather = Weather()
+        self.sessions: dict[int, Session] = {}
+        self.complaints: list[str] = []
+        self.commands: list[list[Any]] = []
+        self._random = random
+        self._later = later
+        self._tell = tell
+        self._alive = alive
+        self._failed: set[int] = set()
+        self._life = 0
+
+    def command(self, session: int, command: list[Any]) -> None:
+        """Carry out one command (`switch.relay.command`)."""
+        self.commands.append(command)
+        match command:
+            case ["open", number, int(stream), str(), int(port0), str(), int(port1), True] if number == session:
+                self._open(session, stream, (port0, port1))
+            case ["aim", number, int(stream), int(side), str(host), int(port), str(), int(), str() | None] if (
+                number == session and side in (0, 1)
+            ):
+                self._aim(session, stream, side, (host, port))
+            case ["watch", number, int(silence_ms)] if number == session:
+                self._watch(session, silence_ms)
+            case ["close", number] if number == session:
+                self._close(session)
+            case _:
+                self.complaints.append(f"no such command: {command}")
+
+    def die(self) -> None:
+        """The process ends: every session is gone, and nothing it was about to say is said."""
+        self._life += 1
+        self.sessions.clear()
+        self._failed.clear()
+
+    @property
+    def ports(self) -> list[int]:
+        """Every port that is open."""
+        return [port for held in self.sessions.values() for pair in held.ports.values() for port in pair]
+
+    def _open(self, session: int, stream: int, ports: tuple[int, int]) -> None:
+        taken = set(self.ports)
+        for port in ports:
+            if port in taken or port % 2:
+                self.complaints.append(f"session {session} opens port {port}, which is odd or another's")
+        if self._by_chance(self.weather.relay_fails):
+            self._failed.add(session)
+            self._say("failed", session, "no buffer space")
+            return
+        self.sessions.setdefault(session, Session()).ports[stream] = ports
+
+    def _aim(self, session: int, stream: int, side: int, target: tuple[str, int]) -> None:
+        held = self.sessions.get(session)
+        if held is not None and stream in held.ports:
+            held.aims[stream, side] = target
+        elif session not in self._failed:
+            self.complaints.append(f"session {session} stream {stream} is aimed before it is open")
+
+    def _watch(self, session: int, silence_ms: int) -> None:
+        held = self.sessions.get(session)
+        if held is not None:
+            held.silence_ms = silence_ms
+            held.watch += 1
+            self._listen(session, held.watch)
+
+    def _listen(self, session: int, watch: int) -> None:
+        held, life = self.sessions.get(session), self._life
+        if held is None or held.watch != watch or not held.silence_ms:
+            return
+
+        def due() -> None:
+            if life != self._life or self.sessions.get(session) is not held or held.watch != watch:
+                return
+            if any(self._alive(target) for target in held.aims.values()):
+                self._listen(session, watch)
+            else:
+                self._say("silent", session)
+
+        self._later(held.silence_ms * NS_PER_MS, due)
+
+    def _close(self, session: int) -> None:
+        held = self.sessions.pop(session, None)
+        if held is None and session not in self._failed:
+            self.complaints.append(f"session {session} is closed and was not open")
+        self._failed.discard(session)
+        if not self._by_chance(self.weather.relay_mute):
+            streams = [[dict(COUNTS), dict(COUNTS)] for _ in held.ports] if held is not None else []
+            self._say("report", session, streams)
+
+    def _say(self, kind: str, session: int, detail: Any = None) -> None:
+        life = self._life
+
+        def arrive() -> None:
+            if life == self._life:
+                self._tell(RelayMessage(kind, session, detail))
+
+        self._later(self._random.randint(*self.weather.relay_ms) * NS_PER_MS, arrive)
+
+    def _by_chance(self, per_mille: int) -> bool:
+        return bool(per_mille) and self._random.randrange(1000) < per_mille
