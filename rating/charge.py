@@ -86,7 +86,7 @@ def _segments(terms: Terms, answer_s: int, seconds: int, bundle_left_s: int) -> 
     month, month_end = month_at(at)
     period, period_end = _period_at(terms.periods, at)
     while at < end:
-        if at > period_end:
+        if at >= period_end:
             period, period_end = _period_at(terms.periods, at)
         if at >= month_end:
             month, month_end = month_at(at)

@@ -22,6 +22,7 @@ EVENING = local_ns("2026-11-24 20:00:00")
         ("classic", [], "+3222345678", EVENING, Rate(0), False, None),
         ("classic", ["24-belgium"], "+3222345678", TUESDAY, Rate(0), False, None),
         ("classic", ["anytime"], "+32478123456", TUESDAY, Rate(1_700), True, None),
+        ("classic", ["anytime", "24-belgium"], "+32478123456", TUESDAY, Rate(0), False, None),
         ("classic", [], "+33123456789", TUESDAY, Rate(5_800, 800), False, None),
         ("classic", [], "+33123456789", EVENING, Rate(5_800, 800), True, None),
         ("classic-klik", [], "+212661234567", EVENING, Rate(8_300, 800), False, None),
