@@ -265,8 +265,8 @@ class App:
             self.driver.feed(RelayMessage(kind, message[1], detail))
 
     def _on_note(self, note: Note) -> None:
-        level = self.log.error if note.event == "internal_error" else self.log.info
-        level(note.event, **note.facts)
+        tell = self.log.error if note.event == "internal_error" else self.log.debug
+        tell(note.event, **note.facts)
 
     async def _measure_lag(self) -> None:
         """How late a short sleep ends: what everything else waits for, too."""

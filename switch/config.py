@@ -139,15 +139,24 @@ def _read(path: Path, model: type[_M]) -> tuple[_M | None, _Places, list[Fault]]
     except ValueError as error:
         return None, nowhere, [_syntax_fault(path.name, text, str(error))]
     places = _Places(path.name, key_lines(text))
+    value, faults = validate(document, model, path.name, places.lines)
+    return value, places, faults
+
+
+def validate(
+    document: Mapping[str, Any], model: type[_M], file: str = "", lines: Mapping[Key, int] | None = None
+) -> tuple[_M | None, list[Fault]]:
+    """What a document says by a model, or every fault; `lines` tells where the keys stand in `file`."""
     try:
         # Strict JSON takes a list for a tuple and text for an address, and nothing else in their place.
         # It knows no dates, and no key here takes one: as a list of a text they are refused.
-        return model.model_validate_json(json.dumps(document, default=lambda date: [str(date)])), places, []
+        return model.model_validate_json(json.dumps(document, default=lambda date: [str(date)])), []
     except ValidationError as error:
+        places = _Places(file, lines or {})
         schema = model.model_json_schema()
         details = error.errors(include_url=False, include_input=False)
         told = [detail for detail in details if not _follows(detail, details)]
-        return None, places, [fault for detail in told for fault in _faults(places, schema, detail)]
+        return None, [fault for detail in told for fault in _faults(places, schema, detail)]
 
 
 def _follows(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:

@@ -6,6 +6,7 @@ All faults of all files come at once; nothing is built from a configuration that
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def load(directory: Path) -> tuple[Configuration | None, list[str]]:
     """Read a configuration directory: the configuration, or every fault as `file:line: key: what is
     allowed`."""
     loaded = load_config(directory)
-    rating = load_rating(directory)
+    this_year = date.today().year
+    rating = load_rating(directory, range(this_year - 1, this_year + 11))
     emergency = load_emergency(directory)
     faults = [str(fault) for part in (loaded.faults, rating.faults, emergency.faults) for fault in part]
     if faults or loaded.config is None or rating.book is None or emergency.directory is None:
@@ -57,7 +59,7 @@ def line_of(entry: LineEntry, config: Config) -> Line:
     return Line(
         user=entry.user,
         numbers=(entry.number, *entry.numbers),
-        account=Account(secrets, entry.algorithms, entry.lenient),
+        account=Account(secrets, entry.algorithms or (), entry.lenient),
         plan=entry.plan,
         options=entry.options,
         state=entry.state,
@@ -99,7 +101,7 @@ def settings_of(configuration: Configuration) -> Settings:
         registrar=RegistrarLimits(sip.register_min_s, sip.register_max_s, sip.register_default_s),
         timing=Timing(sip.t1_ms * NS_PER_MS, sip.t2_ms * NS_PER_MS, sip.t4_ms * NS_PER_MS),
         nonce_ttl_s=sip.nonce_ttl_s,
-        algorithms=sip.digest.udp,
+        algorithms={"udp": sip.digest.udp},
         user_agent=sip.user_agent,
         emergency_without_digest=config.emergency.unknown_sources,
     )

@@ -97,7 +97,11 @@ class Switch:
         self.endpoint.user = self
         self.lines = LineTable.of(lines)
         self.identity = Identity(
-            realm=settings.realm, nonce_ttl_s=settings.nonce_ttl_s, entropy=entropy, lines=self.lines
+            realm=settings.realm,
+            nonce_ttl_s=settings.nonce_ttl_s,
+            algorithms=settings.algorithms,
+            entropy=entropy,
+            lines=self.lines,
         )
         self.registrar = Registrar(settings.registrar, self._append)
         self.registration = Registration(self.endpoint, self.identity, self.registrar)
@@ -119,6 +123,7 @@ class Switch:
             anchor=self._new_anchor,
             append=self._append,
             note=self._note,
+            entered=self._on_entered,
             ended=self._on_ended,
             sums=self.sums,
         )
@@ -196,6 +201,7 @@ class Switch:
         `switch.app` says so."""
         self.settings = settings
         self.gate.settings = settings
+        self.identity.algorithms = settings.algorithms
         self.registrar.limits = settings.registrar
         self.trunks.replace(settings.trunks)
 
@@ -251,7 +257,7 @@ class Switch:
             "amount": amount,
             "flags": [*pending.flags, "restart"],
         }
-        return Cdr.from_dict(values | {"segments": [segment_dict(s) for s in segments]})
+        return Cdr.from_dict(values | {"segments": [segment.as_dict() for segment in segments]})
 
     # --- requests outside dialogs ---------------------------------------------------------------------------
 
@@ -396,6 +402,12 @@ class Switch:
         self._next_session += 1
         return Anchor(self._next_session, self.pool, self.settings.media, self._relay)
 
+    def _on_entered(self, call: Call, trunk: str) -> None:
+        """A call tries a trunk: it counts there, and no longer at the one before."""
+        self._leave(call.trunk, call)
+        if trunk:
+            self._running.setdefault(trunk, set()).add(call.id)
+
     def _on_ended(self, call: Call) -> None:
         if call.anchor.used:
             self._measuring[call.anchor.session] = call.id
@@ -404,15 +416,18 @@ class Switch:
     def _forget(self, call: Call) -> None:
         self.calls.pop(call.id, None)
         self._sessions.pop(call.anchor.session, None)
-        for name in self._names(call):
-            running = self._running.get(name)
-            if running is not None:
-                running.discard(call.id)
-                if not running:
-                    del self._running[name]
+        for name in (*self._names(call), call.trunk):
+            self._leave(name, call)
+
+    def _leave(self, name: str, call: Call) -> None:
+        running = self._running.get(name)
+        if running is not None:
+            running.discard(call.id)
+            if not running:
+                del self._running[name]
 
     def _names(self, call: Call) -> Iterator[str]:
-        """Whose limits a call counts towards: the paying line, the line called, the trunks it may use."""
+        """Whose limits a call counts towards: the paying line, the line called, the trunk it came from."""
         admission = call.admission
         if admission.line is not None:
             yield admission.line.user
@@ -421,7 +436,6 @@ class Switch:
             yield called.user
         if admission.trunk:
             yield admission.trunk
-        yield from {stage.trunk for stage in admission.plan.stages if stage.trunk}
 
     def _closed(self) -> str:
         """Why no ordinary call is taken now; '' when it is."""
@@ -489,11 +503,6 @@ class Switch:
             "bindings": self.registrar.count(),
             "lines": len(self.lines.by_user),
         }
-
-
-def segment_dict(segment: Any) -> dict[str, Any]:
-    """A recorded segment as a plain dict."""
-    return {name: getattr(segment, name) for name in segment.__slots__}
 
 
 def _unsupported(request: Request) -> Fields:

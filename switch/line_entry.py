@@ -58,7 +58,7 @@ class LineEntry(Model):
     user: User
     password: SecretStr | None = None
     sources: tuple[Source, ...] = ()
-    algorithms: Algorithms = ("MD5",)
+    algorithms: Algorithms | None = None
     lenient: bool = False
     kind: Literal["desk", "dect", "softphone"] = "desk"
     plan: Name
@@ -74,7 +74,7 @@ class LineEntry(Model):
         if self.password is not None and len(self.password.get_secret_value()) < PASSWORD_LENGTH:
             yield ("password",), f"must have at least {PASSWORD_LENGTH} characters"
         for key in ("options", "algorithms"):
-            for index, value in repeated(getattr(self, key)):
+            for index, value in repeated(getattr(self, key) or ()):
                 yield (key, index), f"{value} is there already"
 
 

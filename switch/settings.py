@@ -43,6 +43,6 @@ class Settings:
     registrar: RegistrarLimits = field(default_factory=RegistrarLimits)
     timing: Timing = field(default_factory=Timing)
     nonce_ttl_s: int = 300
-    algorithms: tuple[str, ...] = ("MD5",)
+    algorithms: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"udp": ("MD5",)})
     user_agent: str = "belswitch"
     emergency_without_digest: str = "known_aor"

@@ -35,25 +35,24 @@ class TimerQueue:
     `order` breaks ties between equal instants: the order of starting in service, shuffled by the seed in simulation.
     """
 
-    __slots__ = ("_cancelled", "_heap", "_order", "now")
+    __slots__ = ("_cancelled", "_count", "_heap", "_order", "now")
 
     COMPACT_FROM = 1024
 
     def __init__(self, now: Moment, order: Callable[[], int] | None = None) -> None:
         self.now = now
-        self._heap: list[tuple[int, int, int, Timer]] = []
+        self._heap: list[tuple[int, int, Timer]] = []
         self._cancelled = 0
-        counter = iter(range(1 << 62)).__next__
-        self._order: Callable[[], tuple[int, int]] = (
-            (lambda: (0, counter())) if order is None else (lambda: (order(), counter()))
-        )
+        self._count = 0
+        self._order = order
 
     def start(self, delay_ns: int, fire: Callable[[], None]) -> Timer:
         """Call `fire` once, `delay_ns` from now."""
         due_ns = self.now.mono_ns + delay_ns
         timer = Timer(self, due_ns, fire)
-        first, second = self._order()
-        heappush(self._heap, (due_ns, first, second, timer))
+        self._count += 1  # below the shuffled part: no two keys are equal
+        key = self._count if self._order is None else self._order() << 64 | self._count
+        heappush(self._heap, (due_ns, key, timer))
         if self._cancelled > self.COMPACT_FROM and self._cancelled * 2 > len(self._heap):
             self._compact()
         return timer
@@ -62,7 +61,7 @@ class TimerQueue:
         """The monotonic instant of the earliest pending timer, or None."""
         heap = self._heap
         while heap:
-            if heap[0][3].fire is not None:
+            if heap[0][2].fire is not None:
                 return heap[0][0]
             heappop(heap)
             self._cancelled -= 1
@@ -72,7 +71,7 @@ class TimerQueue:
         """Take the earliest timer that is due now, or None."""
         heap = self._heap
         while heap:
-            due_ns, _, _, timer = heap[0]
+            due_ns, _, timer = heap[0]
             if timer.fire is None:
                 heappop(heap)
                 self._cancelled -= 1
@@ -89,6 +88,6 @@ class TimerQueue:
         return len(self._heap) - self._cancelled
 
     def _compact(self) -> None:
-        self._heap = [item for item in self._heap if item[3].fire is not None]
+        self._heap = [item for item in self._heap if item[2].fire is not None]
         heapify(self._heap)
         self._cancelled = 0

@@ -197,14 +197,14 @@ class Call:
         try:
             self._try(stage)
         except NoPorts:
-            self._flags.append("no-ports")
-            self._refuse_caller(503, "refused", NO_CIRCUIT, {"Retry-After": ["10"]})
+            self._refuse_without_ports()
         except Malformed as error:
             self._refuse_caller(error.status, "refused", None)
 
     def _try(self, stage: Stage) -> None:
         assert self.a is not None
         context, admission = self._context, self.admission
+        context.entered(self, stage.trunk)
         self.trunk = stage.trunk
         self.anchor.place(1, stage.targets[0].flow.remote.host)
         offer = self.anchor.relay(0, self.a.invited_sdp) if self.a.invited_sdp else b""
@@ -255,7 +255,7 @@ class Call:
                 body = self.anchor.relay(1, event.sdp)
             except (Malformed, NoPorts):
                 body = b""  # early media that cannot be relayed is left out; the call goes on
-        self.a.ring(183 if body else event.status if event.status in (180, 181, 182) else 180, body)
+        self.a.ring(event.status if event.status <= 183 else 183, body)
 
     def _on_answered(self, leg: Leg, event: ev.Answered) -> None:
         assert self.a is not None
@@ -268,10 +268,13 @@ class Call:
         self._stop_timers()
         try:
             body = self.anchor.relay(1, event.sdp)
-        except (Malformed, NoPorts):
+        except (Malformed, NoPorts) as error:
             leg.acknowledge(b"")
             leg.bye(NETWORK)
-            self._refuse_caller(502, "failed", NETWORK)
+            if isinstance(error, NoPorts):
+                self._refuse_without_ports()
+            else:
+                self._refuse_caller(502, "failed", NETWORK)
             return
         now = self._context.timers.now
         self._answered = now
@@ -324,6 +327,10 @@ class Call:
         if best.retry_after_s is not None and status == 503:
             fields["Retry-After"] = [str(best.retry_after_s)]
         self._refuse_caller(status, outcome, best.cause, fields, by="callee")
+
+    def _refuse_without_ports(self) -> None:
+        self._flags.append("no-ports")
+        self._refuse_caller(503, "refused", NO_CIRCUIT, {"Retry-After": ["10"]})
 
     def _refuse_caller(
         self,
@@ -454,7 +461,7 @@ class Call:
         ringing_ms = self._since_invite_ms(self._ringing) if self._ringing else None
         setup_ms = self._since_invite_ms(self._answered) if self._answered else None
         talked_ms = max(0, self._talked_ms(now) - silent_ms)
-        charge = self._metering.charge(talked_ms) if self._answered else None
+        charge = self._metering.charge(talked_ms) if self._answered and by else None
         setup_fee, amount, segments = recorded(charge)
         destination = admission.destination
         return Cdr(

@@ -54,7 +54,7 @@ class CallSums:
 
 @dataclass(slots=True)
 class CallContext:
-    """Tools of a call. `anchor` makes its media session; `ended` takes the call out of the tables."""
+    """Tools of a call. `anchor` makes its media session; `entered` is told which trunk it tries, `ended` takes it out of the tables."""
 
     endpoint: Endpoint
     timers: TimerQueue
@@ -62,5 +62,6 @@ class CallContext:
     anchor: Callable[[], Anchor]
     append: Callable[[Append], None]
     note: Callable[[Note], None]
+    entered: Callable[[Call, str], None]
     ended: Callable[[Call], None]
     sums: CallSums

@@ -8,8 +8,10 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields as fields_of
 from ipaddress import ip_address
+from typing import Any
 
 from emergency.decide import EmergencyRoute, decide
 from emergency.location import Address as CivicAddress
@@ -220,7 +222,7 @@ class Gate:
         """Never refused: to the centre of the line's registered address, then to the default centre
         (R-EMG-03, R-EMG-06)."""
         settings = self.settings
-        address = CivicAddress(**line.address) if line is not None and line.address is not None else None
+        address = _civic(line.address) if line is not None and line.address is not None else None
         route = decide(service, address, settings.emergency)
         caller = self._own_number(line, request) if line is not None else ""
         destination = settings.tariffs.destinations.classify(service.number)
@@ -318,6 +320,11 @@ def _asserted(request: Request) -> str:
         if number is not None:
             return number
     return ""
+
+
+def _civic(address: Mapping[str, Any]) -> CivicAddress:
+    """The stored address whatever it lacks: a gap is a fault of the address, not of the call (R-EMG-03)."""
+    return CivicAddress(**{item.name: str(address.get(item.name, "")) for item in fields_of(CivicAddress)})
 
 
 def _is_single(source: str) -> bool:

@@ -44,6 +44,13 @@ class IncomingLeg(Leg):
         """A provisional response (180, 183), with early media if there is `sdp`."""
         if self._server_invite is None or self.stage is not Stage.SETTING_UP or self.dialog is None:
             return
+        if self._last_provisional == (status, sdp):
+            return  # several phones ring, the caller hears of it once
+        self._provisional(status, sdp)
+
+    def _provisional(self, status: int, sdp: bytes) -> None:
+        assert self._server_invite is not None
+        assert self.dialog is not None
         transaction, request = self._server_invite
         self._last_provisional = (status, sdp)
         self.replied = status
@@ -87,8 +94,8 @@ class IncomingLeg(Leg):
 
     def _remind(self) -> None:
         """Proxies give up on a call that says nothing for three minutes (section 13.3.1.1)."""
-        if self._last_provisional is not None:
-            self.ring(*self._last_provisional)
+        if self._last_provisional is not None and self._server_invite is not None:
+            self._provisional(*self._last_provisional)
 
     def _stop_reminder(self) -> None:
         self._last_provisional = None

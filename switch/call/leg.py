@@ -35,7 +35,6 @@ from switch.sip.transaction.invite_server import InviteServer
 from switch.sip.transaction.server import ServerTransaction
 from switch.sip.uri import parse_name_addr
 
-_IN_DIALOG = frozenset({"INVITE", "ACK", "BYE", "INFO", "OPTIONS"})
 
 
 class Stage(Enum):
@@ -212,9 +211,7 @@ class Leg:
         elif method == "OPTIONS":
             self.endpoint.reply(request, flow, 200, fields={"Allow": [ALLOW], "Accept": [SDP_TYPE]})
         else:
-            self.endpoint.reply(
-                request, flow, 501 if method not in _IN_DIALOG else 405, fields={"Allow": [ALLOW]}
-            )
+            self.endpoint.refuse_method(request, flow)
 
     def _on_ack(self, request: Request) -> None:
         wait = self._ack_wait
@@ -340,10 +337,9 @@ class Leg:
         response = self.endpoint.response(
             request, 200, tag=self.dialog.local_tag, fields=self._body_fields(sdp), body=sdp
         )
-        flow = transaction.flow
-        transaction.respond(response)
+        sent = transaction.respond(response)
         self._ack_wait = Acknowledgement(
-            self.endpoint, flow, response.encode(), request.cseq[0], self._on_missing_ack
+            self.endpoint, transaction.flow, sent, request.cseq[0], self._on_missing_ack
         )
 
     def _on_missing_ack(self) -> None:

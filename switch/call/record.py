@@ -3,7 +3,7 @@ ten-thousandths of a euro."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 NS_PER_MS = 1_000_000
@@ -20,6 +20,10 @@ class Segment:
     source: str
     month: str
     tariff: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as JSON can hold them."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,9 @@ class Cdr:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as JSON can hold them."""
-        return asdict(self)
+        values = {name: getattr(self, name) for name in self.__slots__}
+        values["segments"] = [segment.as_dict() for segment in self.segments]
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Cdr:

@@ -48,6 +48,7 @@ class Anchor:
         "_settings",
         "_talking",
         "_versions",
+        "_watching_ms",
         "session",
         "used",
     )
@@ -64,9 +65,10 @@ class Anchor:
         self._aimed: dict[tuple[int, int], list[Any]] = {}
         self._families = [4, 4]
         self._learn: list[str | None] = [None, None]
-        self._bodies: list[bytes] = [b"", b""]
+        self._bodies: list[str] = ["", ""]
         self._versions = [0, 0]
         self._talking = [True, True]
+        self._watching_ms = 0
 
     def place(self, side: int, signalling_host: str) -> None:
         """Say where a side's signalling comes from: it decides the address family and whom an address may be learnt from.
@@ -84,6 +86,7 @@ class Anchor:
             if self._ports:
                 self._command(["close", self.session])
                 self._aimed.clear()
+                self._watching_ms = 0
                 for stream, ports in enumerate(self._ports):
                     self._open(stream, ports)
 
@@ -118,13 +121,13 @@ class Anchor:
 
     def _versioned(self, side: int, description: Description, host: str, ports: list[int]) -> bytes:
         """Section 5 of RFC 3264 and 8: the version grows exactly when what this side sees has changed."""
-        number = self.session * 2 + side + 1
-        body = print_with(description, f"- {number} {self._versions[side]}", host, ports)
-        if body != self._bodies[side]:
+        rest = print_with(description, host, ports)
+        if rest != self._bodies[side]:
+            self._bodies[side] = rest
             self._versions[side] += 1
-            body = print_with(description, f"- {number} {self._versions[side]}", host, ports)
-            self._bodies[side] = body
-        return body
+        family = "IP6" if ":" in host else "IP4"
+        origin = f"o=- {self.session * 2 + side + 1} {self._versions[side]} IN {family} {host}"
+        return f"v=0\r\n{origin}\r\n{rest}".encode("utf-8", "surrogateescape")
 
     def _reserve(self, streams: int) -> None:
         missing = streams - len(self._ports)
@@ -161,8 +164,10 @@ class Anchor:
 
     def _watch(self, side: int, description: Description) -> None:
         self._talking[side] = description.talking
-        if self._settings.silence_ms:
-            self._command(["watch", self.session, self._settings.silence_ms if all(self._talking) else 0])
+        silence_ms = self._settings.silence_ms if all(self._talking) else 0
+        if silence_ms != self._watching_ms:
+            self._watching_ms = silence_ms
+            self._command(["watch", self.session, silence_ms])
 
     def _command(self, command: list[Any]) -> None:
         self._order(Relay(self.session, command))

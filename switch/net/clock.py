@@ -24,11 +24,22 @@ class SystemClock:
 
 
 class SystemEntropy:
-    """Chance from the operating system."""
+    """Chance from the operating system, fetched some kilobytes at a time: a system call for each token would cost more
+    than all else that a token is for."""
+
+    BLOCK = 4096
+
+    def __init__(self) -> None:
+        self._hex = ""
+        self._at = 0
 
     def token(self, bits: int) -> str:
         """Hexadecimal, so that it is a token everywhere."""
-        return secrets.token_hex((bits + 7) // 8)
+        length = -(-bits // 4)
+        if self._at + length > len(self._hex):
+            self._hex, self._at = secrets.token_hex(self.BLOCK), 0
+        start, self._at = self._at, self._at + length
+        return self._hex[start : self._at]
 
     def below(self, bound: int) -> int:
         """Uniform."""

@@ -40,7 +40,7 @@ class Driver:
         clock: Clock,
         senders: Mapping[Address, Sender],
         journal: Journal,
-        relay: Callable[[int, list[Any]], None],
+        relay: Callable[[int, list[list[Any]]], None],
         note: Callable[[Note], None],
         hold_s: float,
     ) -> None:
@@ -78,30 +78,35 @@ class Driver:
     def _settle(self) -> None:
         orders = self.core.drain()
         if orders:
-            held: _Held | None = None
-            for order in orders:
-                if isinstance(order, Transmit):
-                    if held is None:
-                        self._send(order)
-                    else:
-                        held.orders.append(order)
-                elif isinstance(order, Append):
-                    if order.hold and self._hold_s:
-                        held = held or _Held(self)
-                        held.wait_for(self._journal, order)
-                    else:
-                        self._journal.append(order.entry)
-                else:
-                    self._perform(order)
-            if held is not None:
-                held.arm(self._loop, self._hold_s)
+            self._perform(orders)
         self._set_alarm()
 
-    def _perform(self, order: Order) -> None:
-        if isinstance(order, Relay):
-            self._relay(order.session, order.command)
-        elif isinstance(order, Note):
-            self._note(order)
+    def _perform(self, orders: list[Order]) -> None:
+        """Carry out one drain, in its order: journal, relay (one message for a session), datagrams, notes."""
+        held: _Held | None = None
+        commands: list[list[Any]] = []
+        for index, order in enumerate(orders):
+            if isinstance(order, Transmit):
+                if held is None:
+                    self._send(order)
+                else:
+                    held.orders.append(order)
+            elif isinstance(order, Relay):
+                commands.append(order.command)
+                follower = orders[index + 1] if index + 1 < len(orders) else None
+                if not isinstance(follower, Relay) or follower.session != order.session:
+                    self._relay(order.session, commands)
+                    commands = []
+            elif isinstance(order, Append):
+                if order.hold and self._hold_s:
+                    held = held or _Held(self)
+                    held.wait_for(self._journal, order)
+                else:
+                    self._journal.append(order.entry)
+            else:
+                self._note(order)
+        if held is not None:
+            held.arm(self._loop, self._hold_s)
 
     def _send(self, order: Transmit) -> None:
         sender = self._senders.get(order.flow.local)

@@ -47,9 +47,9 @@ class HttpListener:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((host, port))
-        except OSError:
+        except OSError as error:
             sock.close()
-            raise
+            raise OSError(error.errno, error.strerror, f"http {host} port {port}") from error
         config = uvicorn.Config(
             self._answer,
             log_config=None,

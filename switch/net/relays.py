@@ -40,17 +40,17 @@ class RelayPool:
 
     def __init__(self, on_report: Report) -> None:
         self._on_report = on_report
-        self._workers: list[_Worker] = []
+        self.workers: list[Worker] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, workers: int) -> None:
         """Start the processes and wait until each has answered. Raises RuntimeError when one does not."""
-        self._workers = [_Worker(index, self._on_report) for index in range(workers)]
-        self._tasks = [asyncio.create_task(worker.run()) for worker in self._workers]
+        self.workers = [Worker(index, self._on_report) for index in range(workers)]
+        self._tasks = [asyncio.create_task(worker.run()) for worker in self.workers]
         self._tasks.append(asyncio.create_task(self._ask()))
         try:
             async with asyncio.timeout(START_WITHIN_S):
-                for worker in self._workers:
+                for worker in self.workers:
                     await worker.ready.wait()
         except TimeoutError:
             await self.close()
@@ -58,31 +58,31 @@ class RelayPool:
 
     def send(self, session: int, command: list[Any]) -> None:
         """Pass a command to the process of `session`. Never waits."""
-        self._workers[session % len(self._workers)].send(command)
+        self.workers[session % len(self.workers)].send(command)
 
     def stats(self) -> dict[str, int]:
         """The sums over all processes, about a second old, with `workers` alive and `restarts` so far."""
         merged: Counter[str] = Counter()
-        for worker in self._workers:
+        for worker in self.workers:
             merged.update(worker.past)
             merged.update(worker.latest)
         return dict(merged)
 
     async def close(self) -> None:
         """End all processes; sessions still open end without a report."""
-        await asyncio.gather(*(worker.end() for worker in self._workers))
+        await asyncio.gather(*(worker.end() for worker in self.workers))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _ask(self) -> None:
         while True:
-            for worker in self._workers:
+            for worker in self.workers:
                 worker.send(["stats"])
             await asyncio.sleep(STATS_EVERY_S)
 
 
-class _Worker:
+class Worker:
     """One relay process and its successors."""
 
     def __init__(self, index: int, on_report: Report) -> None:
@@ -96,6 +96,11 @@ class _Worker:
         self._process: asyncio.subprocess.Process | None = None
         self._unsent: deque[bytes] = deque()
         self._ending = False
+
+    @property
+    def pid(self) -> int:
+        """The process id; 0 while there is none."""
+        return self._process.pid if self._process is not None and self._process.returncode is None else 0
 
     async def run(self) -> None:
         """Keep a process running until `end`."""

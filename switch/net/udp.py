@@ -46,9 +46,9 @@ class UdpListener:
             for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
                 sock.setsockopt(socket.SOL_SOCKET, option, BUFFER)
             sock.bind(tuple(address))
-        except OSError:
+        except OSError as error:
             sock.close()
-            raise
+            raise OSError(error.errno, error.strerror, f"udp {address.host} port {address.port}") from error
         return cls(sock, Address(*sock.getsockname()[:2]))
 
     async def start(self, feed: Callable[[Datagram], None]) -> None:

@@ -1,4 +1,4 @@
-"""The command channel of the relay: one JSON array per message on a SOCK_SEQPACKET socket.
+"""The command channel of the relay: JSON arrays on a SOCK_SEQPACKET socket, a message holding one or an array of them.
 
 To the relay (`session` and `stream` are integers, `side` 0 for the caller and 1 for the callee):
 
@@ -83,10 +83,15 @@ class Channel:
 
     def _handle(self, message: bytes, now_ns: int) -> None:
         try:
-            command = json.loads(message)
-            self._apply(command, now_ns)
-        except (*REFUSALS, RecursionError) as error:
-            self.tell("error", f"{message[:200].decode(errors='replace')}: {_reason(error)}")
+            said = json.loads(message)
+        except (ValueError, RecursionError) as error:
+            self.tell("error", f"{message[:200].decode(errors='replace')}: {error}")
+            return
+        for command in said if isinstance(said, list) and said and isinstance(said[0], list) else [said]:
+            try:
+                self._apply(command, now_ns)
+            except REFUSALS as error:
+                self.tell("error", f"{str(command)[:200]}: {_reason(error)}")
 
     def _apply(self, command: Any, now_ns: int) -> None:
         table = self._table

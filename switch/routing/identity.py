@@ -6,6 +6,7 @@ One place decides this for calls and registrations alike, and answers known and 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from switch.ports import Entropy, Flow, Moment
@@ -30,8 +31,17 @@ class Denied:
 class Identity:
     """Finds the line behind a request."""
 
-    def __init__(self, *, realm: str, nonce_ttl_s: int, entropy: Entropy, lines: LineTable) -> None:
+    def __init__(
+        self,
+        *,
+        realm: str,
+        nonce_ttl_s: int,
+        algorithms: Mapping[str, tuple[str, ...]],
+        entropy: Entropy,
+        lines: LineTable,
+    ) -> None:
         self.lines = lines
+        self.algorithms = algorithms
         self.outcomes: Counter[str] = Counter()
         self._authenticator = Authenticator(realm=realm, nonce_ttl_s=nonce_ttl_s, entropy=entropy)
         self._secret = entropy.token(256).encode()
@@ -41,18 +51,20 @@ class Identity:
         line = self.lines.admitted_from(flow.remote.host)
         if line is not None:
             return line
-        user = self.user_of(request)
+        credentials = self._authenticator.credentials(request)
+        user = credentials["username"] if credentials is not None else claimed_user(request)
         line = self.lines.by_user.get(user)
         decoy = self.lines.decoy(user, self._secret)  # made for known users too: the same work for everybody
         account = line.account if line is not None else decoy
-        verdict = self._authenticator.check(request, account, now.wall_ns)
+        offered = account.algorithms or self.algorithms[flow.transport]
+        verdict = self._authenticator.check(request, credentials, account, offered, now.wall_ns)
         self.outcomes[verdict.value] += 1
         if verdict is Verdict.RIGHT and line is not None:
             return line
         if verdict is Verdict.WRONG:
             return Denied()
         stale = verdict is Verdict.STALE
-        return Challenge(self._authenticator.challenge(account.algorithms, now.wall_ns, stale=stale))
+        return Challenge(self._authenticator.challenge(offered, now.wall_ns, stale=stale))
 
     def user_of(self, request: Request) -> str:
         """The user whom a request's credentials name, else its From."""

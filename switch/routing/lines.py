@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -43,7 +42,7 @@ class LineTable:
     by_number: dict[str, Line] = field(default_factory=dict)
     by_source: dict[str, Line] = field(default_factory=dict)
     networks: list[tuple[IPv4Network | IPv6Network, Line]] = field(default_factory=list)
-    _users: list[str] = field(default_factory=list)
+    _decoys: list[Account] = field(default_factory=list)
 
     @classmethod
     def of(cls, lines: Iterable[Line]) -> LineTable:
@@ -59,7 +58,10 @@ class LineTable:
                     table.by_source.setdefault(str(network.network_address), line)
                 else:
                     table.networks.append((network, line))
-        table._users = sorted(table.by_user)
+        table._decoys = [
+            Account(_NOTHING, line.account.algorithms, line.account.lenient)
+            for _, line in sorted(table.by_user.items())
+        ]
         return table
 
     def admitted_from(self, host: str) -> Line | None:
@@ -71,14 +73,13 @@ class LineTable:
         return next((owner for network, owner in self.networks if address in network), None)
 
     def decoy(self, user: str, secret: bytes) -> Account:
-        """The account an unknown user is challenged and checked by: always the same real line's settings for a name,
-        with a secret that nothing matches, so that asking tells nothing about who exists."""
-        if not self._users:
+        """The account an unknown user is challenged and checked by: for one name always the same real line's settings, with
+        digests that nothing matches, so that asking tells nothing about who exists."""
+        if not self._decoys:
             return DECOY
-        mark = hmac.digest(secret, user.encode("utf-8", "surrogateescape"), "sha256")
-        account = self.by_user[self._users[int.from_bytes(mark[:8], "big") % len(self._users)]].account
-        noise = {name: hashlib.sha256(mark + name.encode()).hexdigest() for name in account.algorithms}
-        return Account(noise, account.algorithms, account.lenient)
+        mark = hashlib.blake2b(user.encode("utf-8", "surrogateescape"), digest_size=8, key=secret).digest()
+        return self._decoys[int.from_bytes(mark, "big") % len(self._decoys)]
 
 
-DECOY = Account({"MD5": "-"}, ("MD5",))
+_NOTHING = {"MD5": "-" * 32, "SHA-256": "-" * 64}
+DECOY = Account(_NOTHING, ("MD5",))

@@ -140,25 +140,24 @@ def _connection_host(line: str) -> str:
     return host
 
 
-def print_with(description: Description, origin: str, host: str, ports: list[int]) -> bytes:
-    """The body with our own origin, `host`, and one of `ports` for each medium (0 rejects it)."""
+def print_with(description: Description, host: str, ports: list[int]) -> str:
+    """The body from the line after o= on, with `host` and one of `ports` for each medium (0 rejects it). `v=0` and our own
+    origin go before it: the version in there depends on whether the rest has changed."""
     family = "IP6" if ":" in host else "IP4"
     ours = f"c=IN {family} {host}"
     out: list[str] = []
     for line in description.lines:
         kind = line[0]
-        if kind == "o":
-            out.append(f"o={origin} IN {family} {host}")
-        elif kind == "s":
+        if kind == "s":
             out.append("s=-")
-        else:
+        elif kind not in "ov":
             _copy(line, ours, family, out)
     for section, port in zip(description.media, ports, strict=True):
         out.append(f"m={section.kind} {port} {section.proto} {section.formats}")
         for line in section.lines:
             _copy(line, ours, family, out)
     out.append("")
-    return "\r\n".join(out).encode("utf-8", "surrogateescape")
+    return "\r\n".join(out)
 
 
 def _copy(line: str, connection: str, family: str, out: list[str]) -> None:

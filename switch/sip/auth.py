@@ -1,8 +1,8 @@
 """Digest authentication (RFC 7616, RFC 8760), both sides of it.
 
-As server: nonces are stateless (time and salt under an HMAC), so a flood of first requests costs no memory; only a nonce
-that was used with the right password is remembered, for its counter must rise. Known and unknown users are answered
-alike, in content and in work. As client: the answer to a trunk's challenge.
+As server: nonces are stateless (time and salt under a keyed hash), so a flood of first requests costs no
+memory; only a nonce that was used with the right password is remembered, for its counter must rise. Known and
+unknown users are answered alike, in content and in work. As client: the answer to a trunk's challenge.
 
 HA1 is what is stored of a password, one per algorithm, as lower-case hex of H(user:realm:password).
 """
@@ -39,7 +39,8 @@ def ha1(algorithm: str, user: str, realm: str, password: str) -> str:
 
 
 def parse_digest(value: str) -> dict[str, str] | None:
-    """The parameters of a `Digest` credential or challenge with lower-case names; None for another scheme or bad syntax."""
+    """The parameters of a `Digest` credential or challenge with lower-case names; None for another scheme
+    or bad syntax."""
     scheme, _, rest = value.strip().partition(" ")
     if scheme.lower() != "digest":
         return None
@@ -62,8 +63,9 @@ def parse_digest(value: str) -> dict[str, str] | None:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What digest needs to know of a user. `ha1` by algorithm; `lenient` admits answers without qop and with a digest
-    URI that differs from the Request-URI."""
+    """What digest needs to know of a user. `ha1` and `algorithms`: what is stored, and what is offered in
+    what order, empty for the transport's; `lenient` admits answers without qop and with a digest URI that
+    differs from the Request-URI."""
 
     ha1: Mapping[str, str]
     algorithms: tuple[str, ...]
@@ -80,7 +82,8 @@ class Verdict(Enum):
 
 
 class Authenticator:
-    """Challenges and checks. `accounts` is asked by user name; an unknown user is given the account of a decoy."""
+    """Challenges and checks. `accounts` is asked by user name; an unknown user is given the account of a
+    decoy."""
 
     MAX_USED_NONCES = 100_000
 
@@ -99,16 +102,23 @@ class Authenticator:
             f'Digest realm="{self.realm}", nonce="{nonce}", algorithm={algorithm}, qop="auth"{tail}' for algorithm in algorithms
         ]
 
-    def check(self, request: Request, account: Account, now_ns: int) -> Verdict:
-        """Check the request's Authorization for our realm against an account.
+    def check(
+        self,
+        request: Request,
+        params: Mapping[str, str] | None,
+        account: Account,
+        offered: tuple[str, ...],
+        now_ns: int,
+    ) -> Verdict:
+        """Check the request's `credentials` for our realm against an account and the algorithms it was
+        offered.
 
         Every path for present credentials computes the same digest, whether the user exists or not.
         """
-        params = self.credentials(request)
         if params is None:
             return Verdict.ABSENT
         algorithm = params.get("algorithm", "MD5").upper()
-        if algorithm not in account.algorithms:
+        if algorithm not in offered:
             return Verdict.WRONG
         nonce, uri = params.get("nonce", ""), params.get("uri", "")
         qop, nc, cnonce = params.get("qop"), params.get("nc", ""), params.get("cnonce", "")
@@ -162,7 +172,7 @@ class Authenticator:
         return max(0, now_s - int.from_bytes(head[:5], "big"))
 
     def _seal(self, head: bytes) -> bytes:
-        return hmac.digest(self._secret, head, "sha256")[:14]
+        return hashlib.blake2b(head, digest_size=14, key=self._secret).digest()
 
     def _count(self, nonce: str, count: int, now_s: int) -> bool:
         """Whether `count` is above every count seen with this nonce."""
@@ -180,8 +190,9 @@ class Authenticator:
 
 
 def _same_resource(digest_uri: str, request_uri: str) -> bool:
-    """RFC 7616 section 3.4.6: the digest was made for this Request-URI. One for our host and port as a whole, without a
-    user, is taken too: that is what SIPp sends, and it can be used for nothing but this host."""
+    """RFC 7616 section 3.4.6: the digest was made for this Request-URI. One for our host and port as a
+    whole, without a user, is taken too: that is what SIPp sends, and it can be used for nothing but this
+    host."""
     if unescape(digest_uri) == unescape(request_uri):
         return True
     try:
@@ -192,7 +203,8 @@ def _same_resource(digest_uri: str, request_uri: str) -> bool:
 
 
 def answer(challenge_rows: list[str], method: str, uri: str, user: str, password: str, cnonce: str, nc: int = 1) -> str | None:
-    """The Authorization value for a challenge, with the strongest algorithm we know; None when there is none we can meet."""
+    """The Authorization value for a challenge, with the strongest algorithm we know; None when there is
+    none we can meet."""
     offers = [params for row in challenge_rows if (params := parse_digest(row)) and params.get("algorithm", "MD5").upper() in ALGORITHMS]
     if not offers:
         return None

@@ -10,7 +10,7 @@ from typing import Any
 from switch.ports import Address
 from switch.malformed import Malformed
 from switch.sip.message import Fields, Request, Response
-from switch.sip.uri import parse_uri
+from switch.sip.uri import parse_name_addr, parse_uri
 
 _LOOSE = re.compile(r";\s*lr\s*(?:[;=>?]|\Z)", re.I)
 _TAG = re.compile(r"\s*;\s*tag\s*=[^;]*", re.I)
@@ -81,7 +81,7 @@ class Dialog:
             cseq = self.local_cseq
         uri, route = self.remote_target, self.route_set
         if route and not _LOOSE.search(route[0]):  # a strict router of RFC 2543 comes first
-            uri, route = route[0].partition("<")[2].partition(">")[0] or route[0], [*route[1:], f"<{self.remote_target}>"]
+            uri, route = _uri_of(route[0]), [*route[1:], f"<{self.remote_target}>"]
         ours: Fields = {}
         if route:
             ours["Route"] = [", ".join(route)]
@@ -106,7 +106,7 @@ class Dialog:
 
     def next_hop(self) -> Address | None:
         """Where requests go by the route set or the remote target, when that is an address and not a name (section 12.2.1.1)."""
-        target = self.route_set[0].partition("<")[2].partition(">")[0] if self.route_set else self.remote_target
+        target = _uri_of(self.route_set[0]) if self.route_set else self.remote_target
         try:
             uri = parse_uri(target)
             ip_address(uri.host)
@@ -122,6 +122,13 @@ class Dialog:
     def restored(cls, snapshot: Mapping[str, Any]) -> Dialog:
         """The inverse of `snapshot`."""
         return cls(**{name: snapshot[name] for name in cls.__slots__})
+
+
+def _uri_of(route: str) -> str:
+    try:
+        return parse_name_addr(route).uri
+    except Malformed:
+        return route
 
 
 def strip_tag(value: str) -> str:

@@ -153,14 +153,10 @@ class Endpoint:
 
     def _acceptable(self, request: Request, flow: Flow) -> bool:
         """Method and extensions (section 8.2.1, 8.2.2); what is not acceptable is answered."""
-        method = request.method
-        if method not in _KNOWN_METHODS:
-            self.reply(request, flow, 501, fields={"Allow": [ALLOW]})
-            return False
-        if f" {method}," not in f" {ALLOW},":
-            self.reply(request, flow, 405, fields={"Allow": [ALLOW]})
-            return False
-        return True
+        if f" {request.method}," in f" {ALLOW},":
+            return True
+        self.refuse_method(request, flow)
+        return False
 
     def _receive_cancel(self, cancel: Request, flow: Flow) -> None:
         """Section 9.2: answered on its own, and passed to the INVITE it names."""
@@ -197,6 +193,10 @@ class Endpoint:
         self._transmit_response(
             self._way_back(request, flow), respond(request, status, tag=tag, fields=fields, reason=reason, body=body)
         )
+
+    def refuse_method(self, request: Request, flow: Flow) -> None:
+        """A method that is not served here: 405 where it is known, 501 where it is not (section 8.2.1)."""
+        self.reply(request, flow, 405 if request.method in _KNOWN_METHODS else 501, fields={"Allow": [ALLOW]})
 
     def response(self, request: Request, status: int, *, tag: str = "", fields: Fields | None = None, body: bytes = b"") -> Response:
         """A response to send through a server transaction; without `tag`, To gets a stateless one."""

@@ -38,7 +38,7 @@ Proxy-Authenticate Proxy-Authorization Proxy-Require RAck RSeq Reason Record-Rou
 Replaces Reply-To Request-Disposition Require Resource-Priority Retry-After Route Server Service-Route Session-Expires
 Subject Subscription-State Supported Timestamp To Unsupported User-Agent Via Warning WWW-Authenticate""".split()
 
-_CANONICAL = (
+SPELLINGS = (
     {name: name for name in _KNOWN} | {name.lower(): name for name in _KNOWN} | COMPACT | {k.upper(): v for k, v in COMPACT.items()}
 )
 _NAME = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+\Z")
@@ -53,14 +53,14 @@ def canonical(name: str) -> str:
     Raises:
         Malformed: when it is no token (400).
     """
-    known = _CANONICAL.get(name)
+    known = SPELLINGS.get(name)
     if known is not None:
         return known
     name = name.strip(" \t")
     if not _NAME.match(name):
         raise Malformed(400, "Bad header name")
     lower = name.lower()
-    return _CANONICAL.get(lower) or "-".join(part.capitalize() for part in lower.split("-"))
+    return SPELLINGS.get(lower) or "-".join(part.capitalize() for part in lower.split("-"))
 
 
 class Via(NamedTuple):
@@ -109,17 +109,19 @@ def print_via(transport: str, host: str, port: int, branch: str) -> str:
     return f"SIP/2.0/{transport.upper()} {bracketed(host)}:{port};branch={branch};rport"
 
 
+_CSEQ = re.compile(r"\s*0*([0-9]{1,10})\s+(\S+)\s*\Z")
+
+
 def parse_cseq(text: str) -> tuple[int, str]:
     """CSeq as number and method.
 
     Raises:
-        Malformed: 400; also when the number is above 2**31 - 1 (RFC 3261 section 8.1.1.5; up to 2**32 - 1 is tolerated).
+        Malformed: 400; also for a number above 2**32 - 1 (RFC 3261 section 8.1.1.5 wants it below 2**31).
     """
-    number, *method = text.split(None, 1)
-    digits = number.lstrip("0") or "0"  # int() refuses thousands of digits, even of zeros
-    if not (number.isascii() and number.isdigit() and method and len(digits) <= 10) or int(digits) > 0xFFFF_FFFF:
+    match = _CSEQ.match(text)
+    if match is None or int(match[1]) > 0xFFFF_FFFF:
         raise Malformed(400, "Bad CSeq")
-    return int(digits), method[0].rstrip()
+    return int(match[1]), match[2]
 
 
 def parse_small_number(text: str | None, default: int, ceiling: int) -> int:

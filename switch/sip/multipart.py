@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from switch.malformed import Malformed
 from switch.sip.uri import split_params
@@ -31,8 +32,9 @@ def find_part(body: bytes, content_type: str, wanted: str, depth: int = DEPTH) -
 
 def _parts(body: bytes, content_type: str) -> Iterator[tuple[str, bytes]]:
     """Content-Type and content of each part, up to the closing delimiter."""
+    _, semicolon, params = content_type.partition(";")
     try:
-        boundary = split_params(content_type[content_type.find(";") :]).get("boundary")
+        boundary = split_params(semicolon + params).get("boundary")
     except Malformed:
         return
     if not boundary:
@@ -40,10 +42,10 @@ def _parts(body: bytes, content_type: str) -> Iterator[tuple[str, bytes]]:
     mark = re.escape(boundary.encode("utf-8", "surrogateescape"))
     text = b"\n" + body.replace(b"\r\n", b"\n")
     delimiters = list(re.finditer(rb"\n--" + mark + rb"(--)?[ \t]*(?=\n|\Z)", text))
-    for delimiter, following in zip(delimiters, [*delimiters[1:], None], strict=True):
+    for delimiter, following in zip_longest(delimiters, delimiters[1:]):
         if delimiter[1]:
             return
-        part = text[delimiter.end() : following.start() if following is not None else None]
+        part = text[delimiter.end() : following and following.start()]
         head, _, content = part.partition(b"\n\n")
         found = _TYPE.search(re.sub(rb"\n[ \t]+", b" ", head))
         yield (found[1].decode("utf-8", "surrogateescape") if found is not None else "text/plain"), content

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from switch.sip.headers import SINGLETONS, canonical, parse_cseq, parse_via
+from switch.sip.headers import SINGLETONS, SPELLINGS, canonical, parse_cseq, parse_via
 from switch.malformed import Malformed
 from switch.sip.message import Fields, Request, Response
 from switch.sip.uri import parse_name_addr, split_values
@@ -48,10 +48,13 @@ def parse_datagram(data: bytes) -> Request | Response | Unparsable | object:
         head, _, body = data.replace(b"\r\n", b"\n").partition(b"\n\n")
     text = head.decode("utf-8", "surrogateescape")
     lines = text.split("\r\n")
-    if "\n" in text.replace("\r\n", ""):
+    stray = text.count("\r") >= len(lines)
+    if text.count("\n") >= len(lines):
         lines = text.replace("\r\n", "\n").split("\n")
     first = lines[0]
     fields, fault = _read_fields(lines)
+    if stray:  # some would read a line end here, and a field that nobody checked
+        fault = fault or Malformed(400, "Bad line end")
     if first[:8].upper() == "SIP/2.0 ":
         return _response(first, fields, body, fault)
     return _request(first, fields, body, fault)
@@ -65,7 +68,7 @@ def _read_fields(lines: list[str]) -> tuple[Fields, Malformed | None]:
     if len(lines) > MAX_HEADERS:
         return fields, Malformed(513, "Message Too Large")
     for line in lines[1:]:
-        if line[:1] in (" ", "\t"):
+        if line and line[0] in " \t":
             if rows is None:
                 fault = fault or Malformed(400, "Bad header")
             else:
@@ -77,14 +80,16 @@ def _read_fields(lines: list[str]) -> tuple[Fields, Malformed | None]:
                 fault = fault or Malformed(400, "Bad header")
             rows = None
             continue
-        try:
-            key = canonical(name)
-        except Malformed as error:
-            fault, rows = fault or error, None
-            continue
+        key = SPELLINGS.get(name)
+        if key is None:
+            try:
+                key = canonical(name)
+            except Malformed as error:
+                fault, rows = fault or error, None
+                continue
         rows = fields.get(key)
         if rows is None:
-            rows = fields[key] = [value.strip()]
+            fields[key] = rows = [value.strip()]
         else:
             if key in SINGLETONS and (key != "Content-Length" or value.strip() != rows[0]):
                 fault = fault or Malformed(400, f"Repeated {key}")

@@ -15,6 +15,10 @@ from switch.malformed import Malformed
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*\Z")
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._\-]+)\Z")
 _BAD_IN_URI = re.compile(r'[\s<>"\x00-\x1f\x7f]')
+_PLAIN_PARAMS = re.compile(r';[^\s",]*\Z')
+_PLAIN_NAME_ADDR = re.compile(
+    r'(?:"([^"\\]*)"|([^<>":;,\s]*))[ \t]*<([^<>"\s\x00-\x1f\x7f]+)>(;[^\s",]*|)\Z'
+)
 _PARAM = re.compile(r'\s*;\s*([^=;,\s"]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|[^;,\s"]*))?\s*', re.S)
 
 
@@ -32,13 +36,20 @@ def split_params(text: str) -> dict[str, str | None]:
     params: dict[str, str | None] = {}
     if not text:
         return params
+    if _PLAIN_PARAMS.match(text):  # what nearly all of them look like; the rest is for the full grammar below
+        for part in text[1:].split(";"):
+            name, equals, value = part.partition("=")
+            if not name:
+                raise Malformed(400, "Bad parameter")
+            params.setdefault(name.lower(), value if equals else None)
+        return params
     position, end = 0, len(text)
     while position < end:
         match = _PARAM.match(text, position)
         if match is None:
             raise Malformed(400, "Bad parameter")
-        value = match[2]
-        params.setdefault(match[1].lower(), value[1:-1] if value and value[0] == '"' else value)
+        quoted = match[2]
+        params.setdefault(match[1].lower(), quoted[1:-1] if quoted and quoted[0] == '"' else quoted)
         position = match.end()
     return params
 
@@ -145,6 +156,9 @@ def parse_name_addr(text: str) -> NameAddr:
     Raises:
         Malformed: 400.
     """
+    plain = _PLAIN_NAME_ADDR.match(text)
+    if plain is not None:
+        return NameAddr(plain[1] or plain[2] or "", plain[3], split_params(plain[4]))
     text = text.strip()
     display = ""
     if text[:1] == '"':

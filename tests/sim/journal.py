@@ -32,6 +32,8 @@ class Journal:
         self.weather = Weather()
         self.disk: list[Entry] = []
         self.lost: list[Entry] = []
+        self.life: list[Entry] = []
+        """Everything that the process now running has ordered."""
         self._random = random
         self._later = later
         self._tell_full = tell_full
@@ -44,6 +46,7 @@ class Journal:
     def append(self, entry: Entry, when_done: Callable[[], None] | None = None) -> None:
         """Queue one entry; `when_done` is called once it is on disk."""
         self._waiting.append(entry)
+        self.life.append(entry)
         if when_done is not None:
             self._when_done.append(when_done)
         if not self._writing:
@@ -56,6 +59,7 @@ class Journal:
         """The process is killed: whatever is not committed is gone."""
         self._life += 1
         self.lost += self._writing + self._waiting
+        self.life = []
         self._waiting, self._writing, self._when_done, self._full = [], [], [], False
 
     def _write(self) -> None:

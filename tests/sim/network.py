@@ -37,16 +37,18 @@ class Network:
         self._random = random
         self._later = later
         self._receivers: dict[Address, Receiver] = {}
-        self._watchers: list[Callable[[Hop], None]] = []
+        self._on_sent: list[Callable[[Hop], None]] = []
+        self._on_arrival: list[Callable[[Hop], None]] = []
 
     def attach(self, name: str, address: Address, receive: Receiver) -> None:
         """Let somebody be reached at an address."""
         self.names[address] = name
         self._receivers[address] = receive
 
-    def watch(self, watcher: Callable[[Hop], None]) -> None:
-        """Tell of every datagram sent."""
-        self._watchers.append(watcher)
+    def watch(self, on_sent: Callable[[Hop], None], on_arrival: Callable[[Hop], None]) -> None:
+        """Tell of every datagram when it is sent, and when it arrives."""
+        self._on_sent.append(on_sent)
+        self._on_arrival.append(on_arrival)
 
     def send(self, at_ns: int, source: Address, target: Address, data: bytes, *, may_fail: bool = False) -> bool:
         """Send one datagram; False when the sender's own host refuses it, which only `may_fail` allows by chance."""
@@ -56,8 +58,8 @@ class Network:
         if not fate and self.drop is not None and self.drop(hop):
             hop = hop._replace(fate="lost")
         self.hops.append(hop)
-        for watcher in self._watchers:
-            watcher(hop)
+        for told in self._on_sent:
+            told(hop)
         for _ in range({"lost": 0, "refused": 0, "twice": 2}.get(hop.fate, 1)):
             delay_ms = self._random.randint(*weather.delay_ms)
             self.crossing += 1
@@ -76,6 +78,8 @@ class Network:
 
     def _arrive(self, hop: Hop) -> None:
         self.crossing -= 1
+        for told in self._on_arrival:
+            told(hop)
         receive = self._receivers.get(hop.target)
         if receive is not None:
             receive(hop.data, hop.source)

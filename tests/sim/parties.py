@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from switch.ports import NS_PER_MS, Address
 from tests.sim.talk import Talk
-from tests.sim.text import Sip, address_in, digest_answer, read
+from tests.sim.text import Sip, digest_answer, read
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -187,6 +187,7 @@ class Party:
         """The status of the last registration that failed."""
         self.faults: list[str] = []
         """What the switch sent that is no proper SIP."""
+        self._life = 0
         self._tokens = 0
         self._register_cseq = 0
         self._asked: dict[tuple[str, str], Asked] = {}
@@ -201,8 +202,9 @@ class Party:
         return f"{self.mark}-{kind}{self._tokens}"
 
     def after(self, ms: int, fire: Callable[[], None]) -> None:
-        """Do something later, unless dead by then."""
-        self.world.later(ms * NS_PER_MS, lambda: None if self.dead else fire())
+        """Do something later, in this life."""
+        life = self._life
+        self.world.later(ms * NS_PER_MS, lambda: fire() if life == self._life else None)
 
     def send(self, message: Sip) -> None:
         """To the switch."""
@@ -346,11 +348,11 @@ class Party:
     def die(self) -> None:
         """Drop dead: nothing is sent or heard any more, media included."""
         self.dead = True
+        self._life += 1
         for talk in self.talks:
-            talk.hush()
+            talk.abandon()
 
-    @staticmethod
-    def hop_of(route_set: list[str], target: str) -> str:
-        """The Request-URI for a request along loose routes, which is what the switch is to us."""
-        assert not route_set or ";lr" in address_in(route_set[0])
-        return target
+    def revive(self) -> None:
+        """Start again, with no memory of any call."""
+        self.dead = False
+        self.talks = []

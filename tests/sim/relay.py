@@ -38,12 +38,15 @@ class VirtualRelay:
         self.weather = Weather()
         self.sessions: dict[int, Session] = {}
         self.complaints: list[str] = []
+        self.unreported = 0
+        """How many reports a mute relay has owed."""
         self.commands: list[list[Any]] = []
         self._random = random
         self._later = later
         self._tell = tell
         self._alive = alive
-        self._failed: set[int] = set()
+        self._gone: set[int] = set()
+        """Sessions that failed to open or ended with the process: told of so, but perhaps too late."""
         self._life = 0
 
     def command(self, session: int, command: list[Any]) -> None:
@@ -66,8 +69,8 @@ class VirtualRelay:
     def die(self) -> None:
         """The process ends: every session is gone, and nothing it was about to say is said."""
         self._life += 1
+        self._gone |= self.sessions.keys() | self._gone
         self.sessions.clear()
-        self._failed.clear()
 
     @property
     def ports(self) -> list[int]:
@@ -80,7 +83,7 @@ class VirtualRelay:
             if port in taken or port % 2:
                 self.complaints.append(f"session {session} opens port {port}, which is odd or another's")
         if self._by_chance(self.weather.relay_fails):
-            self._failed.add(session)
+            self._gone.add(session)
             self._say("failed", session, "no buffer space")
             return
         self.sessions.setdefault(session, Session()).ports[stream] = ports
@@ -89,7 +92,7 @@ class VirtualRelay:
         held = self.sessions.get(session)
         if held is not None and stream in held.ports:
             held.aims[stream, side] = target
-        elif session not in self._failed:
+        elif session not in self._gone:
             self.complaints.append(f"session {session} stream {stream} is aimed before it is open")
 
     def _watch(self, session: int, silence_ms: int) -> None:
@@ -116,10 +119,12 @@ class VirtualRelay:
 
     def _close(self, session: int) -> None:
         held = self.sessions.pop(session, None)
-        if held is None and session not in self._failed:
+        if held is None and session not in self._gone:
             self.complaints.append(f"session {session} is closed and was not open")
-        self._failed.discard(session)
-        if not self._by_chance(self.weather.relay_mute):
+        self._gone.discard(session)
+        if self._by_chance(self.weather.relay_mute):
+            self.unreported += 1
+        else:
             streams = [[dict(COUNTS), dict(COUNTS)] for _ in held.ports] if held is not None else []
             self._say("report", session, streams)
 

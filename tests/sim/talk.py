@@ -48,6 +48,7 @@ class Talk:
         self._offered = True
         self._rows: list[tuple[str, str]] = []
         self._tried_password = False
+        self._cancelled = False
         self._sdp_version = 0
         self._ack: Sip | None = None
         self._acked_cseq = 0
@@ -75,7 +76,7 @@ class Talk:
     def _on_invite_response(self, response: Sip | None) -> None:
         if response is None:
             self._hear("timeout")
-            self._end()
+            self.abandon()
             return
         if response.status in (401, 407) and not self._tried_password and self.party.password:
             self._tried_password = True
@@ -91,7 +92,7 @@ class Talk:
         if 200 <= response.status < 300:
             self._on_2xx(response)
         elif response.status >= 300:
-            self._end()
+            self.abandon()
         else:
             self._take(response.body)
 
@@ -105,6 +106,8 @@ class Talk:
         self.up = True
         self._take(response.body)
         self._acknowledge(response, self._offered)
+        if self._cancelled:
+            self.bye()
 
     def _acknowledge(self, response: Sip, offered: bool) -> None:
         """ACK of a 2xx; when the 2xx held the offer it holds the answer."""
@@ -122,6 +125,7 @@ class Talk:
     def cancel(self) -> None:
         """Give up before the answer."""
         if self._asked is not None and not self._asked.done:
+            self._cancelled = True
             self.party.cancel(self._asked)
 
     # --- being called -------------------------------------------------------------------------------------------------
@@ -165,7 +169,7 @@ class Talk:
         """A refusal."""
         if self._served is not None and not self._served.final:
             self._served.respond(status, rows=rows, tag=self.local_tag)
-            self._end()
+            self.abandon()
 
     def challenge(self, nonce: str) -> None:
         """Ask for a password, as carriers do."""
@@ -178,7 +182,7 @@ class Talk:
             self._hear("CANCEL")
             self._note_reason(cancel)
             served.respond(487, tag=self.local_tag)
-            self._end()
+            self.abandon()
         elif served is self._being_modified and not served.final:
             self._hear("CANCEL")
             served.respond(487)
@@ -215,7 +219,7 @@ class Talk:
                 self._note_reason(request)
                 if self.answers_bye:
                     served.respond(200)
-                self._end()
+                self.abandon()
             case "INFO":
                 self.infos.append(request.body)
                 if self.answers_info:
@@ -311,7 +315,7 @@ class Talk:
         """Hang up, in or out of turn: an early dialog and one already over get their BYE too when that is asked for."""
         self._cseq += 1
         request = self._request("BYE", [])
-        self._end()
+        self.abandon()
         self.party.request(
             request, lambda response: self._hear(f"bye-{response.status if response is not None else 'timeout'}")
         )
@@ -377,6 +381,7 @@ class Talk:
     def _speak(self) -> None:
         self.party.world.speaking.add((self.party.address.host, self.port))
 
-    def _end(self) -> None:
+    def abandon(self) -> None:
+        """Nobody is here any more."""
         self.over = True
         self.hush()

@@ -26,6 +26,10 @@ class Weather:
     relay_deaths: int = 0
     restarts: int = 0
     clock_steps: int = 0
+    reloads: int = 0
+    """A new configuration and a new set of lines while calls run."""
+    operator: int = 0
+    """Calls that an operator ends."""
     relay_pairs: int = 500
     rude: int = 0
     """Parties that misbehave: no ACK, no answer to BYE, dropping dead in mid-call."""
@@ -50,6 +54,8 @@ FAULTS = {
     "relay-deaths": lambda r: {"relay_deaths": r.randint(1, 2)},
     "restarts": lambda r: {"restarts": r.randint(1, 3)},
     "clock-steps": lambda r: {"clock_steps": r.randint(1, 4)},
+    "reloads": lambda r: {"reloads": r.randint(1, 4)},
+    "operator": lambda r: {"operator": r.randint(1, 6)},
     "few-ports": lambda r: {"relay_pairs": r.choice([4, 8])},
     "rude-parties": lambda r: {"rude": r.choice([50, 250])},
 }

@@ -41,6 +41,7 @@ START_WALL_NS = 1_795_510_800 * NS_PER_S
 NUMBERS = {"alice": "+3216234567", "bob": "+3222345678", "carol": "+3281234567", "office": "+3292345678"}
 OPTIONS = {"bob": ("24-belgium",)}
 ADDRESS = {
+    "country": "BE",
     "postcode": "3001",
     "municipality": "Leuven",
     "street": "Naamsesteenweg",
@@ -192,17 +193,20 @@ class World:
         self.network.weather = weather
         self.machine.blow(weather)
 
-    def party(self, name: str, *, line: str = "", password: str = "") -> Party:
-        """A party at its own address; of a line when it has its name, or `line`'s."""
+    def party(self, name: str, *, line: str = "", password: str | None = None, number: str = "") -> Party:
+        """A party at its own address; of a line when it has its name, or `line`'s. Carriers, centres and the office's
+        exchange are known by address and have no password."""
         line = line or name
+        if password is None:
+            password = f"{line}-secret" if line in ("alice", "bob", "carol") else ""
         party = Party(
             self,
             name,
             Address(HOSTS[name], 5060),
             SWITCH,
             user=line,
-            password=password or f"{line}-secret",
-            number=NUMBERS.get(line, ""),
+            password=password,
+            number=number or NUMBERS.get(line, ""),
             domain=DOMAIN,
         )
         self.parties[name] = party

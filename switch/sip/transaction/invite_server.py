@@ -62,11 +62,12 @@ class InviteServer:
         if self.state is State.PROCEEDING and self.user is not None:
             self.user.on_cancel(request)
 
-    def respond(self, response: Response) -> None:
-        """Send a response; after a final one only the same 2xx may follow (by `repeat`)."""
+    def respond(self, response: Response) -> bytes:
+        """Send a response; returned is what went out, for a 2xx that its user has to repeat. After a final one nothing more
+        is sent (b'')."""
         if self.state is not State.PROCEEDING:
-            return
-        self._last = response.encode()
+            return b""
+        sent = self._last = response.encode()
         timing, timers = self._wire.timing, self._wire.timers
         if response.status >= 300:
             self.state = State.COMPLETED
@@ -81,6 +82,7 @@ class InviteServer:
         self._wire.transmit(self.flow, self._last)
         if self.state is State.ACCEPTED:
             self._last = b""
+        return sent
 
     def _fire_g(self) -> None:
         self._wire.transmit(self.flow, self._last, again=True)

@@ -1,0 +1,81 @@
+"""`belswitch calls`, `registrations`, `status` and `end`: a running switch, through the operator's socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from switch.cli.common import ConfigOption, JsonOption, ask_switch, console, load_config, print_json, run
+
+if TYPE_CHECKING:
+    from switch.config_model import Config
+
+REFRESH_S = 0.5
+
+
+def calls(
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    once: Annotated[bool, typer.Option("--once", help="The table of this moment, then end.")] = False,
+) -> None:
+    """The running calls with their price, live until Ctrl-C.
+
+    In JSON amounts are ten-thousandths of a euro.
+    """
+    _, settings = load_config(config)
+    if json:
+        print_json(run(ask_switch(settings, "calls")))
+    elif once or not sys.stdout.isatty():
+        from switch.cli.tables import calls_table
+
+        console().print(calls_table(run(ask_switch(settings, "calls"))))
+    else:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_watch(settings))
+
+
+async def _watch(settings: Config) -> None:
+    from rich.live import Live
+
+    from switch.cli.tables import calls_table
+
+    with Live(console=console(), auto_refresh=False, transient=True) as screen:
+        while True:
+            rows = await ask_switch(settings, "calls")
+            screen.update(calls_table(rows, title=f"calls: {len(rows)} - Ctrl-C ends"), refresh=True)
+            await asyncio.sleep(REFRESH_S)
+
+
+def registrations(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Where every line is registered now."""
+    rows: list[dict[str, Any]] = run(ask_switch(load_config(config)[1], "registrations"))
+    if json:
+        print_json(rows)
+        return
+    from switch.cli.tables import registrations_table
+
+    console().print(registrations_table(rows))
+
+
+def status(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Whether the switch takes calls, and how much it has on its hands."""
+    facts: dict[str, Any] = run(ask_switch(load_config(config)[1], "status"))
+    if json:
+        print_json(facts)
+        return
+    from switch.cli.tables import facts_table
+
+    console().print(facts_table(facts))
+
+
+def end(
+    call_id: Annotated[str, typer.Argument(help="As `belswitch calls --json` names it.")],
+    config: ConfigOption = None,
+) -> None:
+    """End a running call; its record says that the operator did."""
+    run(ask_switch(load_config(config)[1], "end", call_id=call_id))
+    print(f"ended {call_id}")

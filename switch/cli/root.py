@@ -1,0 +1,46 @@
+"""Every command under its name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from switch.cli.lab import lab
+from switch.cli.line import group as line
+from switch.cli.live import calls, end, registrations, status
+from switch.cli.records import cdr
+from switch.cli.serve import check, serve
+
+cli = typer.Typer(
+    help="A SIP switch with live rating for Belgian small-business telephony.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"belswitch {version('belswitch')}")
+        except PackageNotFoundError:
+            print("belswitch, not installed")
+        raise typer.Exit
+
+
+@cli.callback()
+def _root(
+    _version_wanted: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+for command in (lab, serve, check, calls, registrations, status, end, cdr):
+    cli.command()(command)
+cli.add_typer(line, name="line")

@@ -1,0 +1,149 @@
+"""Calls, registrations, records and lines as tables. Prices are euros excluding VAT with four decimals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from rating.calendar import BRUSSELS
+from rating.money import show
+
+_STATE = {"trying": "yellow", "ringing": "yellow", "answered": "green"}
+_OUTCOME = {"answered": "green", "refused": "red", "failed": "red", "rejected": "red"}
+_LINE_STATE = {"active": "green", "limited": "yellow", "restricted": "yellow"}
+Row = Mapping[str, Any]
+
+
+def calls_table(calls: Sequence[Row], *, title: str = "") -> Table:
+    """The running calls with their price now."""
+    table = _table(title)
+    for name in ("Caller", "Called", "Class", "Trunk", "State"):
+        table.add_column(name, no_wrap=True)
+    for name in ("Time", "EUR", "Next change", "Ends at"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for call in sorted(calls, key=lambda call: (-call["seconds"], call["call_id"])):
+        answered = call["state"] == "answered"
+        table.add_row(
+            call["caller"] or "anonymous",
+            call["called"],
+            Text("emergency", "bold red") if call["emergency"] else call["class"] or "incoming",
+            call["trunk"] or "-",
+            Text(call["state"], _STATE.get(call["state"], "")),
+            clock(call["seconds"]) if answered else "",
+            Text(show(call["amount"]), "bold") if answered else "",
+            clock(call["next_change_s"]),
+            clock(call["limit_s"] or None),
+        )
+    return table
+
+
+def records_table(records: Sequence[Row], *, title: str = "") -> Table:
+    """Records, as they come (newest first)."""
+    table = _table(title)
+    for name in ("Invited", "Caller", "Called", "Class", "Outcome"):
+        table.add_column(name, no_wrap=True)
+    for name in ("Time", "PDD", "EUR", "MOS"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Flags", overflow="fold")
+    for record in records:
+        answered = record["answered_ms"] is not None
+        delay_ms = record["post_dial_delay_ms"]
+        table.add_row(
+            local_time(record["invited_ms"]),
+            record["caller"] or "anonymous",
+            record["called"] or record["dialled"],
+            Text("emergency", "bold red")
+            if record["emergency"]
+            else record["destination_class"] or "incoming",
+            outcome(record),
+            clock(record["duration_s"]) if answered else "",
+            f"{delay_ms} ms" if delay_ms is not None else "",
+            show(record["amount"]) if answered else "",
+            mos(record),
+            " ".join(record["flags"] or ()),
+        )
+    return table
+
+
+def registrations_table(bindings: Sequence[Row]) -> Table:
+    """Where every line can be reached."""
+    table = _table("")
+    for name in ("Line", "User", "From", "Device", "Contact"):
+        table.add_column(name, no_wrap=name != "Contact", overflow="fold")
+    table.add_column("Expires in", justify="right", no_wrap=True)
+    for binding in bindings:
+        cells = (str(binding[name] or "-") for name in ("line", "user", "from", "device", "contact"))
+        table.add_row(*cells, clock(binding["expires_s"]))
+    return table
+
+
+def lines_table(lines: Iterable[Row]) -> Table:
+    """Every line on a row; `belswitch line show` tells all of one."""
+    table = _table("")
+    for name in ("Number", "User", "Kind", "Plan", "Options", "State", "Where"):
+        table.add_column(name, no_wrap=name in ("Number", "User", "Kind", "Plan", "State"))
+    for line in lines:
+        more = len(line["numbers"]) - 1
+        address = line["address"] or {}
+        table.add_row(
+            line["numbers"][0] + (f" (+{more})" if more else ""),
+            line["user"],
+            line["kind"],
+            line["plan"],
+            ", ".join(line["options"]),
+            Text(line["state"], _LINE_STATE.get(line["state"], "red")),
+            f"{address.get('postcode', '')} {address.get('municipality', '')}",
+        )
+    return table
+
+
+def facts_table(facts: Row) -> Table:
+    """One thing: names on the left, values on the right."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name, str(value))
+    return table
+
+
+def outcome(record: Row) -> Text:
+    """How an attempt ended, with the SIP status or the reason of a refusal where it says more."""
+    detail = ""
+    if record["outcome"] == "refused":
+        detail = f" {record['status']} {record['verdict']}"
+    elif record["outcome"] != "answered":
+        detail = f" {record['status']}"
+    return Text(record["outcome"] + detail, _OUTCOME.get(record["outcome"], "yellow"))
+
+
+def mos(record: Row) -> str:
+    """The worse of the two sides' listening quality, over all media; '' where nothing was measured."""
+    sides = [side for stream in (record["media"] or {}).values() for side in stream.values()]
+    marks = [side["mos_x100"] for side in sides if side.get("mos_x100") is not None]
+    return f"{min(marks) // 100}.{min(marks) % 100:02d}" if marks else ""
+
+
+def clock(seconds: int | None) -> str:
+    """A time span, `1:02:03` or `2:03`; '' for None."""
+    if seconds is None:
+        return ""
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+
+
+def local_time(utc_ms: int) -> str:
+    """An instant in Belgian time, to the second."""
+    return datetime.fromtimestamp(utc_ms // 1000, UTC).astimezone(BRUSSELS).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _table(title: str) -> Table:
+    return Table(
+        box=SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold", pad_edge=False
+    )

@@ -1,0 +1,261 @@
+"""The switch under test: `python -m switch serve` in a process of its own, with a configuration of its own.
+
+Its state is read from outside, as an operator would: metrics and readiness over HTTP, records from the database.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.interop.network import Network, free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_S = 20.0
+PATIENCE_S = 10.0
+
+Sections = Mapping[str, Mapping[str, Any]]
+
+DESK, DECT, SOFTPHONE = "+3216234567", "+3222345678", "+3281234567"
+"""Numbers of the lab's lines; the first two pay by plan Classic, the third by Classic in KLIK."""
+
+_JSON_COLUMNS = ("segments", "diversions", "flags", "media")
+
+
+class Server:
+    """One switch, with the lab's lines, two trunks, a dead one and two emergency gateways.
+
+    Trunk `carrier` takes all numbers, `second` is next in line; `dead` and then `carrier` are for +33 and nobody answers at
+    `dead`. Retransmission starts at 50 ms, so that transactions linger for 3.2 s.
+    """
+
+    def __init__(self, directory: Path, network: Network, **changes: Mapping[str, Any]) -> None:
+        self.directory = directory
+        self.network = network
+        self.host = network.host(1)
+        self.port = free_port(self.host)
+        self.admin_port = free_port(self.host)
+        self.carrier = (network.host(2), free_port(network.host(2)))
+        self.second = (network.host(3), free_port(network.host(3)))
+        self.dead = (network.host(4), free_port(network.host(4)))
+        self.gateways = [(network.host(n), free_port(network.host(n))) for n in (5, 6)]
+        self.config = directory / "config"
+        self.log = directory / "switch.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._seen = 0
+        shutil.copytree(ROOT / "config", self.config)
+        self.configure(**changes)
+        self._run("line", "import", str(self.config / "lab" / "lines.toml"))
+
+    # --- configuration --------------------------------------------------------------------------------------
+
+    def configure(self, **changes: Mapping[str, Any]) -> None:
+        """Write the configuration: what the tests need, with changes by section."""
+        sections: dict[str, dict[str, Any]] = {
+            "sip": {
+                "domain": self.host,
+                "realm": "belswitch",
+                "listen": [{"host": self.host, "port": self.port}],
+                "register_min_s": 2,
+                "t1_ms": 50,
+                "t2_ms": 400,
+                "t4_ms": 500,
+            },
+            "media": {
+                "hosts": [{"host": self.host}],
+                "ports": {"first": 30_000, "last": 34_999},
+                "silence_s": 0,
+            },
+            "calls": {"max_calls": 1000, "max_per_line": 1000, "ring_s": 60, "stop": "end"},
+            "store": {"directory": str(self.directory / "data")},
+            "admin": {"host": self.host, "port": self.admin_port},
+            "log": {"level": "info", "format": "json"},
+        }
+        for section, values in changes.items():
+            sections.setdefault(section, {}).update(values)
+        text = "".join(f"{name} = {_toml(values)}\n" for name, values in sections.items())
+        (self.config / "switch.toml").write_text(text)
+        trunks = [
+            _trunk("dead", self.dead, reply_ms=300, prefixes=["+33"]),
+            _trunk("carrier", self.carrier),
+            _trunk("second", self.second),
+        ]
+        (self.config / "trunks.toml").write_text(f"trunk = {_toml(trunks)}\n")
+        gateways = [
+            {"id": f"psap-gw{n}", "host": host, "port": port, "centres": ["*"], "request": "urn"}
+            for n, (host, port) in enumerate(self.gateways, 1)
+        ]
+        failover = {"trying_timeout_ms": 500, "provisional_timeout_ms": 1000}
+        (self.config / "emergency" / "gateways.toml").write_text(
+            f"failover = {_toml(failover)}\ngateway = {_toml(gateways)}\n"
+        )
+
+    # --- life -----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start and wait until it is ready for calls."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "switch", "serve", "--config", str(self.config)],
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        wait_for(lambda: self.is_ready() or not self.is_running(), "readiness", READY_S)
+        assert self.is_running(), self.log_text()
+
+    @property
+    def pid(self) -> int:
+        """Of the signalling process."""
+        assert self.process is not None
+        return self.process.pid
+
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self.process is not None and self.process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the process a signal."""
+        os.kill(self.pid, number)
+
+    def wait(self, timeout_s: float = 40.0) -> int:
+        """Its exit code."""
+        assert self.process is not None
+        return self.process.wait(timeout_s)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self) -> None:
+        """SIGKILL, without a chance to say goodbye."""
+        if self.is_running():
+            self.signal(signal.SIGKILL)
+            self.wait()
+
+    def log_text(self) -> str:
+        """All that was logged."""
+        return self.log.read_text(errors="replace")
+
+    def _run(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "switch", *arguments, "--config", str(self.config)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+
+    # --- what is seen from outside --------------------------------------------------------------------------
+
+    def get(self, path: str) -> str:
+        """A page of the operations listener.
+
+        Raises:
+            OSError: it does not answer, or not with 200.
+        """
+        with urllib.request.urlopen(f"http://{self.host}:{self.admin_port}{path}", timeout=5) as answer:
+            body: bytes = answer.read()
+            return body.decode()
+
+    def is_ready(self) -> bool:
+        """What /readyz says."""
+        try:
+            self.get("/readyz")
+        except OSError:
+            return False
+        return True
+
+    def metrics(self) -> dict[str, float]:
+        """Every series by name and labels, without `belswitch_`."""
+        series: dict[str, float] = {}
+        for line in self.get("/metrics").splitlines():
+            if not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                series[name.removeprefix("belswitch_")] = float(value)
+        return series
+
+    def metric(self, name: str) -> float:
+        """One series; 0 where it does not exist yet."""
+        return self.metrics().get(name, 0)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Every record in the order of the calls, lists and media as such."""
+        path = self.directory / "data" / "belswitch.sqlite"
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as database:
+            database.row_factory = sqlite3.Row
+            rows = [dict(row) for row in database.execute("SELECT * FROM cdr ORDER BY released_ms, call_id")]
+        database.close()
+        for row in rows:
+            for column in _JSON_COLUMNS:
+                row[column] = json.loads(row[column]) if row[column] else None
+        return rows
+
+    def forget_records(self) -> None:
+        """Whatever has been recorded so far is no news."""
+        self._seen = len(self.records())
+
+    def new_records(self, count: int = 1) -> list[dict[str, Any]]:
+        """The records since the last time, exactly `count` of them once they are written."""
+        wait_for(lambda: len(self.records()) >= self._seen + count, f"{count} records")
+        fresh = self.records()[self._seen :]
+        self._seen += len(fresh)
+        assert len(fresh) == count, fresh
+        return fresh
+
+    def new_record(self) -> dict[str, Any]:
+        """The one record since the last time."""
+        return self.new_records()[0]
+
+    def assert_at_rest(self, *, transactions: bool = False) -> None:
+        """No call, dialog or relay port is left and nothing went wrong inside; with `transactions`, none lingers either."""
+        kinds = ("dialogs", "clients", "servers") if transactions else ("dialogs",)
+        names = ["calls_running", "relay_ports_taken", "relay_sessions", *(f'sip_state{{kind="{k}"}}' for k in kinds)]
+        left: dict[str, float] = {}
+
+        def nothing_left() -> bool:
+            series = self.metrics()
+            left.clear()
+            left.update({name: series.get(name, 0) for name in names if series.get(name, 0)})
+            return not left
+
+        try:
+            wait_for(nothing_left, "rest")
+        except TimeoutError:
+            raise AssertionError(f"left over: {left}") from None
+        assert self.metric("internal_errors_total") == 0, self.log_text()[-3000:]
+
+
+def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
+    """Look until it is so.
+
+    Raises:
+        TimeoutError.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no {what} within {timeout_s:g} s")
+        time.sleep(0.02)
+
+
+def _trunk(name: str, address: tuple[str, int], **more: Any) -> dict[str, Any]:
+    return {"name": name, "host": address[0], "port": address[1], "probe_s": 0, **more}
+
+
+def _toml(value: Any) -> str:
+    """A value of the kinds a configuration has, on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value)

@@ -1,0 +1,310 @@
+"""Whoever checks the books: sees every datagram at the switch's door and every record on disk, and nothing else.
+
+It knows neither the traffic nor the code it judges, and it is simple on purpose: what was promised on the wire must be in
+the records, once, at the right price, and at the end nothing may be left over.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from switch.call.record import Cdr
+from switch.ports import NS_PER_MS, CallAnswered, CallEnded
+from tests.sim.network import Hop
+from tests.sim.text import Sip, user_in
+from tests.sim.world import HOSTS, SWITCH, World
+
+CENTRES = (HOSTS["centre1"], HOSTS["centre2"])
+
+
+@dataclass(slots=True)
+class Attempt:
+    """An INVITE from outside that asks for a new call."""
+
+    at_ns: int
+    wall_ms: int
+    host: str
+    uri: str
+    life: int
+    known: bool
+    """Whether it came from a line or carrier that the switch knew at that time."""
+    status: int = 0
+    journal_full: bool = False
+
+    @property
+    def dialled(self) -> str:
+        """What the record calls it."""
+        return user_in(self.uri)
+
+
+@dataclass(slots=True)
+class Side:
+    """One dialog of the switch: the party's host, and what passed."""
+
+    host: str
+    life: int
+    confirmed_ns: int = 0
+    byes: int = 0
+
+
+@dataclass(slots=True)
+class Auditor:
+    """Watches a world from its first moment; `problems` is empty when all is well."""
+
+    world: World
+    problems: list[str] = field(default_factory=list)
+    attempts: dict[tuple[str, str, int], Attempt] = field(default_factory=dict)
+    sides: dict[str, Side] = field(default_factory=dict)
+    called_for_help: list[tuple[int, str]] = field(default_factory=list)
+    answers_ns: set[int] = field(default_factory=set)
+    lives_checked: int = 0
+
+    def __post_init__(self) -> None:
+        self.world.network.watch(self._on_sent, self._on_arrival)
+
+    # --- at the door --------------------------------------------------------------------------------------------------
+
+    def _on_sent(self, hop: Hop) -> None:
+        if hop.source != SWITCH or not hop.data.strip():
+            return
+        message = _parse(hop.data)
+        if message.asked != "REGISTER":  # a phone is told the contacts of its own line
+            self._check_hiding(hop)
+        if message.status and message.asked == "INVITE":
+            self._on_reply(hop, message)
+        elif message.method == "INVITE" and not message.tag("To"):
+            self.sides.setdefault(message.call_id, Side(hop.target.host, self.world.machine.lives))
+            if hop.target.host in CENTRES:
+                self.called_for_help.append((hop.at_ns, hop.target.host))
+        elif message.method == "BYE":
+            self._on_bye(message)
+
+    def _on_reply(self, hop: Hop, response: Sip) -> None:
+        attempt = self.attempts.get((response.call_id, response.branch, self.world.machine.lives))
+        if attempt is None or response.status < 200 or attempt.status:
+            return
+        attempt.status = response.status
+        core = self.world.machine.core
+        attempt.journal_full = core is not None and core._journal_full
+        if response.status < 300:
+            side = self.sides.setdefault(response.call_id, Side(hop.target.host, self.world.machine.lives))
+            side.confirmed_ns = hop.at_ns
+
+    def _on_arrival(self, hop: Hop) -> None:
+        if hop.target != SWITCH or self.world.machine.core is None:
+            return
+        message = _parse(hop.data)
+        life = self.world.machine.lives
+        if message.method == "INVITE" and not message.tag("To"):
+            moment = self.world.moment()
+            key = message.call_id, message.branch, life
+            before = self.attempts.get(key)
+            if before is None or not before.known:  # answered without state; repeated, it may fare better later
+                wall_ms = moment.wall_ns // NS_PER_MS
+                known = self._is_known(hop)
+                self.attempts[key] = Attempt(moment.mono_ns, wall_ms, hop.source.host, message.uri, life, known)
+        elif message.method == "BYE":
+            self._on_bye(message)
+        elif message.asked == "INVITE" and 200 <= message.status < 300:
+            self.answers_ns.add(self.world.mono_ns)
+            side = self.sides.get(message.call_id)
+            if side is not None and not side.confirmed_ns:
+                side.confirmed_ns = self.world.mono_ns
+
+    def _is_known(self, hop: Hop) -> bool:
+        core, name = self.world.machine.core, self.world.network.names[hop.source]
+        assert core is not None
+        return name in ("carrier", "reserve") or (
+            name != "mallory" and self.world.parties[name].user in core.lines.by_user
+        )
+
+    def _on_bye(self, message: Sip) -> None:
+        side = self.sides.get(message.call_id)
+        if side is not None:
+            side.byes += 1
+
+    def _check_hiding(self, hop: Hop) -> None:
+        """Nothing of one party is told to another: neither its address nor anything it wrote."""
+        text = hop.data.decode()
+        own = self.world.network.names.get(hop.target, "")
+        for name, host in HOSTS.items():
+            if name != own and (f"mk-{name}-" in text or f"mk-{name} " in text or host in _words(text)):
+                self.problems.append(f"{own} is shown something of {name}: {text.splitlines()[0]}")
+
+    # --- the books ----------------------------------------------------------------------------------------------------
+
+    def check(self) -> list[str]:
+        """All that can be said of the past; may be asked at any time of rest."""
+        machine = self.world.machine
+        for note in machine.notes:
+            if note.event == "internal_error":
+                self.problems.append(f"internal error: {dict(note.facts)}")
+        self.problems += machine.relay.complaints
+        for party in self.world.parties.values():
+            self.problems += party.faults
+        self._check_attempts()
+        self._check_emergencies()
+        self._check_byes()
+        self.check_sums()
+        for cdr in self.world.cdrs:
+            self._check_money(cdr)
+            self._check_times(cdr)
+        return self.problems
+
+    def _check_attempts(self) -> None:
+        """Each attempt of a known line or carrier has one record, and there are no other records."""
+        journal = self.world.machine.journal
+        cdrs = self.world.cdrs
+        for call_id, count in Counter(cdr.call_id for cdr in cdrs).items():
+            if count > 1:
+                self.problems.append(f"{count} records of call {call_id}")
+        lost = [entry.cdr for entry in journal.lost if isinstance(entry, CallEnded)]
+        on_disk = Counter(_key(cdr) for cdr in cdrs)
+        excused = Counter(_key(cdr) for cdr in lost)
+        unbacked = self.world.machine.unbacked
+        unanswered_lost = {
+            (entry.pending.invited_ms, "answered")
+            for entry in journal.lost
+            if isinstance(entry, CallAnswered) and (entry.pending.emergency or entry.call_id in unbacked)
+        }  # the answer to a call for help waits for no disk
+        expected: Counter[tuple[int, str]] = Counter()
+        for attempt in self.attempts.values():
+            if attempt.status in (401, 407) or not attempt.known:
+                continue
+            if not attempt.status:
+                if attempt.life == self.world.machine.lives:
+                    self.problems.append(f"never answered: INVITE {attempt.uri} from {attempt.host}")
+                continue
+            key = attempt.wall_ms, "answered" if attempt.status < 300 else str(attempt.status)
+            if attempt.journal_full and attempt.status >= 300 and not on_disk[key]:
+                continue
+            if key in unanswered_lost:
+                continue
+            expected[key] += 1
+        for key in expected | on_disk:
+            low = expected[key] - excused[key] if key[1] != "answered" else expected[key]
+            if on_disk[key] < low:
+                self.problems.append(f"a record is missing: {key}: {on_disk[key]} of {expected[key]}")
+            if on_disk[key] > expected[key] and not self._cut_before_reply(key):
+                self.problems.append(f"a record too many: {key}: {on_disk[key]} of {expected[key]}")
+
+    def _cut_before_reply(self, key: tuple[int, str]) -> bool:
+        """A record of an answer that a power cut kept from leaving, or of an end that nobody was told."""
+        return any(
+            attempt.wall_ms == key[0] and not attempt.status and attempt.life < self.world.machine.lives
+            for attempt in self.attempts.values()
+        )
+
+    def _check_emergencies(self) -> None:
+        """No call for help is refused before every centre has been tried."""
+        directory = self.world.machine.settings.emergency
+        relay_trouble = {"no-ports", "relay-failed", "relay-died", "operator"}  # see the scenarios of tests/scenarios/test_emergency.py
+        excused = {cdr.invited_ms for cdr in self.world.cdrs if cdr.emergency and relay_trouble & set(cdr.flags)}
+        for attempt in self.attempts.values():
+            service = directory.numbers.recognise(attempt.uri)
+            if service is None or not service.is_emergency or not attempt.known:
+                continue
+            if attempt.status < 300 or attempt.status == 487 or attempt.wall_ms in excused:
+                continue
+            tried = {host for at_ns, host in self.called_for_help if at_ns >= attempt.at_ns}
+            if tried != set(CENTRES):
+                self.problems.append(f"a call for help from {attempt.host} was refused with {attempt.status}")
+
+    def _check_byes(self) -> None:
+        """Each side of each answered call got a BYE or sent one."""
+        for call_id, side in self.sides.items():
+            if side.confirmed_ns and not side.byes and side.life == self.world.machine.lives:
+                self.problems.append(f"no BYE on the dialog {call_id} with {side.host}")
+
+    def check_sums(self) -> None:
+        """The totals of the running process agree with what it ordered to be recorded."""
+        core = self.world.machine.core
+        if core is None:
+            return
+        entries = self.world.machine.journal.life
+        ended = [e.cdr for e in entries if isinstance(e, CallEnded) and "restart" not in e.cdr.flags]
+        amounts: Counter[str] = Counter()
+        seconds: Counter[str] = Counter()
+        for cdr in ended:
+            if cdr.answered_ms is not None:
+                amounts[cdr.destination_class] += cdr.amount
+                seconds[cdr.destination_class] += cdr.duration_s
+        if +amounts != +core.sums.amounts or +seconds != +core.sums.seconds:
+            self.problems.append(f"totals differ: {dict(core.sums.amounts)} and {dict(amounts)}")
+        counted = Counter({key: n for key, n in core.sums.outcomes.items() if key[0] != "refused"})
+        recorded = Counter((cdr.outcome, cdr.destination_class) for cdr in ended if cdr.outcome != "refused")
+        if counted != recorded:
+            self.problems.append(f"outcomes differ: {dict(counted)} and {dict(recorded)}")
+
+    def _check_money(self, cdr: Cdr) -> None:
+        """The amount is what its segments say, which follow each other without a gap."""
+        due, at_s = 0, 0
+        for segment in cdr.segments:
+            if segment.start_s != at_s or segment.seconds <= 0:
+                self.problems.append(f"segments of {cdr.call_id} do not follow each other")
+            at_s += segment.seconds
+            due += segment.seconds * segment.per_minute
+        amount = cdr.setup_fee + (2 * due + 60) // 120  # half up, once
+        if amount != cdr.amount:
+            self.problems.append(f"{cdr.call_id} costs {cdr.amount}, its segments {amount}")
+        if cdr.segments and at_s != cdr.duration_s:
+            self.problems.append(f"{cdr.call_id} lasted {cdr.duration_s} s, its segments {at_s} s")
+        if (cdr.emergency or cdr.answered_ms is None) and cdr.amount:
+            self.problems.append(f"{cdr.call_id} costs {cdr.amount}, though it was {cdr.outcome}")
+
+    def _check_times(self, cdr: Cdr) -> None:
+        """Dates follow each other, and the talk began when an answer came in at the door."""
+        if cdr.answered_ms is None:
+            if cdr.duration_s:
+                self.problems.append(f"{cdr.call_id} lasted {cdr.duration_s} s unanswered")
+            return
+        talked_ms = cdr.released_ms - cdr.answered_ms
+        if "no-media" in cdr.flags:
+            talked_ms -= self.world.machine.settings.media.silence_ms
+        if cdr.duration_s != max(1, -(-talked_ms // 1000)):
+            self.problems.append(f"{cdr.call_id} lasted {cdr.duration_s} s, its dates say {talked_ms} ms")
+        longest_s = self.world.machine.settings.limits.max_s
+        if cdr.duration_s > longest_s and not cdr.emergency and "restart" not in cdr.flags:
+            self.problems.append(f"{cdr.call_id} lasted {cdr.duration_s} s; the limit is {longest_s} s")
+        began = {
+            attempt.at_ns + (cdr.answered_ms - cdr.invited_ms) * NS_PER_MS
+            for attempt in self.attempts.values()
+            if attempt.wall_ms == cdr.invited_ms
+        }
+        if not began & self.answers_ns:
+            self.problems.append(f"{cdr.call_id} was answered when no answer came")
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    def check_rest(self) -> list[str]:
+        """Nothing goes on, so nothing may be left but bindings, lines and the timers that come round."""
+        core = self.world.machine.core
+        assert core is not None
+        periodic = 1 + sum(1 for trunk in core.trunks.all() if trunk.settings.probe_ns)
+        allowed = {"bindings", "lines", "timers"}
+        sizes = dict(self.world.sizes())
+        sizes["measuring"] = max(0, sizes["measuring"] - self.world.machine.relay.unreported)
+        for name, count in sizes.items():
+            if count and name not in allowed:
+                self.problems.append(f"left over: {count} {name}")
+        if self.world.sizes()["timers"] != periodic:
+            self.problems.append(f"left over: {self.world.sizes()['timers'] - periodic} timers")
+        return self.problems
+
+
+def _key(cdr: Cdr) -> tuple[int, str]:
+    return cdr.invited_ms, "answered" if cdr.answered_ms is not None else str(cdr.status)
+
+
+def _words(text: str) -> set[str]:
+    """Everything that may be an address."""
+    for sign in "<>;:@/=, \r\n":
+        text = text.replace(sign, " ")
+    return set(text.split(" "))
+
+
+def _parse(data: bytes) -> Sip:
+    head, _, body = data.decode().partition("\r\n\r\n")
+    start, *rows = head.split("\r\n")
+    return Sip(start, [(name, value) for name, _, value in (row.partition(": ") for row in rows)], body)

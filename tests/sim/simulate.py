@@ -1,0 +1,111 @@
+"""One run: a storm with the faults of its seed, then calm weather until everything has come to rest, then the books."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from switch.ports import NS_PER_S, EndCall
+from switch.settings import CallLimits
+from tests.sim.auditor import Auditor
+from tests.sim.traffic import Traffic
+from tests.sim.weather import CALM, forecast
+from tests.sim.world import World
+
+STORM_MS = 60_000
+CALM_MS = 200_000
+LIMITS = CallLimits(ring_ns=20 * NS_PER_S, no_answer_ns=30 * NS_PER_S, max_s=100)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a seed. `trace` is every datagram in order, `mark` its checksum."""
+
+    seed: int
+    faults: tuple[str, ...]
+    problems: tuple[str, ...]
+    calls: int
+    answered: int
+    datagrams: int
+    world: World
+
+    @property
+    def mark(self) -> str:
+        """The same for the same trace."""
+        seen = hashlib.blake2b(digest_size=8)
+        for hop in self.world.network.hops:
+            seen.update(f"{hop.at_ns} {hop.source} {hop.target} {hop.fate}".encode() + hop.data)
+        for cdr in self.world.cdrs:
+            seen.update(repr(cdr).encode())
+        return seen.hexdigest()
+
+
+def simulate(seed: int) -> Verdict:
+    """Run one seed to its end."""
+    random = Random(f"weather {seed}")
+    weather, faults = forecast(random)
+    world = World(seed, weather, shuffle=True, limits=LIMITS)
+    auditor = Auditor(world)
+    traffic = Traffic(world, random)
+    world.machine.start()
+    traffic.start(random.randint(6, 18), STORM_MS)
+    for at_ms in _moments(random, weather.restarts):
+        world.later(at_ms * NS_PER_S // 1000, lambda: _cut(world, auditor, random))
+    for at_ms in _moments(random, weather.clock_steps):
+        world.later(at_ms * NS_PER_S // 1000, lambda: world.step_clock(random.choice([-7200, -3, 2, 600, 30_000])))
+    for at_ms in _moments(random, weather.relay_deaths):
+        world.later(at_ms * NS_PER_S // 1000, world.machine.kill_relay)
+    for at_ms in _moments(random, weather.reloads):
+        world.later(at_ms * NS_PER_S // 1000, lambda: _reload(world, random))
+    for at_ms in _moments(random, weather.operator):
+        world.later(at_ms * NS_PER_S // 1000, lambda: _end_some_call(world, random))
+    world.run(STORM_MS)
+    world.blow(CALM)
+    while world.machine.core is None:
+        world.run(1000)
+    for _ in range(CALM_MS // 10_000):
+        traffic.calm_down()
+        world.run(10_000)
+    world.run_until(lambda: not world.sizes()["clients"])
+    auditor.check()
+    auditor.check_rest()
+    cdrs = world.cdrs
+    return Verdict(
+        seed,
+        tuple(faults),
+        tuple(dict.fromkeys(auditor.problems)),
+        len(cdrs),
+        sum(1 for cdr in cdrs if cdr.answered_ms is not None),
+        len(world.network.hops),
+        world,
+    )
+
+
+def _moments(random: Random, count: int) -> Iterator[int]:
+    return (random.randint(3000, STORM_MS - 1000) for _ in range(count))
+
+
+def _cut(world: World, auditor: Auditor, random: Random) -> None:
+    """The power goes, and comes back a little later."""
+    if world.machine.core is None:
+        return
+    auditor.check_sums()
+    world.machine.kill()
+    world.later(random.randint(10, 4000) * NS_PER_S // 1000, world.machine.start)
+
+
+def _reload(world: World, random: Random) -> None:
+    """The same configuration read again, and lines of which one may have gone, or have come back."""
+    core = world.machine.core
+    if core is not None:
+        gone = random.choice(["", "alice", "bob", "carol"])
+        core.replace_settings(world.machine.settings)
+        core.replace_lines(line for line in world.machine.lines if line.user != gone)
+
+
+def _end_some_call(world: World, random: Random) -> None:
+    core = world.machine.core
+    if core is not None and core.calls:
+        world.machine.feed(EndCall(random.choice(list(core.calls))))

@@ -1,0 +1,314 @@
+"""The media of one call: the orders the relay gets, and what each party sees (RFC 3264, RFC 5761)."""
+
+from __future__ import annotations
+
+import pytest
+
+from switch.malformed import Malformed
+from switch.media.anchor import Anchor, MediaSettings, NoPorts
+from switch.media.port_pool import PortPool
+from switch.ports import Relay
+from tests.switch.sip.support import Chance
+
+V4, V6, PUBLIC = "192.0.2.1", "2001:db8::1", "203.0.113.1"
+CALLER, CALLEE = 0, 1
+SESSION = 7
+
+
+def body(port: int = 5004, host: str = "10.0.0.5", *lines: str, more: str = "") -> bytes:
+    family = "IP6" if ":" in host else "IP4"
+    head = f"v=0\r\no=x 1 1 IN {family} {host}\r\ns=x\r\nc=IN {family} {host}\r\nt=0 0\r\n"
+    media = "".join(f"{line}\r\n" for line in (f"m=audio {port} RTP/AVP 8", *lines))
+    return (head + media + more).encode()
+
+
+class Studio:
+    """An anchor and the orders it gives."""
+
+    def __init__(self, ports: tuple[int, int] = (40_000, 40_099), **settings: object) -> None:
+        self.orders: list[Relay] = []
+        self.pool = PortPool(*ports, Chance())
+        media = MediaSettings(
+            hosts={4: V4, 6: V6},
+            advertised={4: PUBLIC, 6: V6},
+            silence_ms=30_000,
+            learn_any=bool(settings.get("learn_any")),
+        )
+        if "silence_ms" in settings:
+            media = MediaSettings(media.hosts, media.advertised, silence_ms=0)
+        self.anchor = Anchor(SESSION, self.pool, media, self.orders.append)
+
+    def taken(self) -> list[list[object]]:
+        """The orders since the last time, without the session they all name."""
+        commands = []
+        for order in self.orders:
+            assert order.session == order.command[1] == SESSION
+            commands.append([order.command[0], *order.command[2:]])
+        self.orders.clear()
+        return commands
+
+    def of(self, kind: str) -> list[list[object]]:
+        return [command[1:] for command in self.taken() if command[0] == kind]
+
+
+@pytest.fixture
+def studio() -> Studio:
+    studio = Studio()
+    studio.anchor.place(CALLER, "10.0.0.5")
+    studio.anchor.place(CALLEE, "10.0.1.9")
+    return studio
+
+
+def lines_of(text: bytes) -> list[str]:
+    return text.decode().split("\r\n")
+
+
+def port_in(text: bytes) -> int:
+    return next(int(line.split()[1]) for line in lines_of(text) if line.startswith("m="))
+
+
+def version_in(text: bytes) -> int:
+    return int(lines_of(text)[1].split()[2])
+
+
+def test_an_offer_opens_ports_on_both_sides_and_aims_at_its_sender(studio: Studio) -> None:
+    offer = studio.anchor.relay(CALLER, body(5004))
+    opened, aimed, watched = studio.taken()
+    kind, stream, host0, port0, host1, port1, rtcp = opened
+    assert (kind, stream, host0, host1, rtcp) == ("open", 0, V4, V4, True)
+    assert aimed == ["aim", 0, CALLER, "10.0.0.5", 5004, "10.0.0.5", 5005, "10.0.0.5"]
+    assert watched == ["watch", 30_000]
+    assert port0 != port1
+    assert port_in(offer) == port1, "the callee is told the port of its own side"
+    assert studio.anchor.open
+    assert studio.anchor.used
+    assert studio.pool.taken == 2
+
+
+def test_the_answer_aims_at_the_callee_and_opens_nothing_more(studio: Studio) -> None:
+    studio.anchor.relay(CALLER, body(5004))
+    opened = studio.of("open")[0]
+    answer = studio.anchor.relay(CALLEE, body(6004, "10.0.1.9"))
+    assert studio.taken() == [["aim", 0, CALLEE, "10.0.1.9", 6004, "10.0.1.9", 6005, "10.0.1.9"]]
+    assert port_in(answer) == opened[2]
+
+
+def test_what_a_party_sees_is_ours(studio: Studio) -> None:
+    text = studio.anchor.relay(CALLER, body(5004, "10.0.0.5", "a=sendrecv"))
+    port = port_in(text)
+    assert text.decode() == (
+        f"v=0\r\no=- {2 * SESSION + 2} 1 IN IP4 {PUBLIC}\r\ns=-\r\nc=IN IP4 {PUBLIC}\r\nt=0 0\r\n"
+        f"m=audio {port} RTP/AVP 8\r\na=sendrecv\r\n"
+    )
+
+
+def test_the_two_sides_have_different_origins(studio: Studio) -> None:
+    to_callee = lines_of(studio.anchor.relay(CALLER, body()))[1]
+    to_caller = lines_of(studio.anchor.relay(CALLEE, body(6004, "10.0.1.9")))[1]
+    assert to_callee != to_caller
+
+
+def test_the_version_rises_exactly_when_the_body_changes(studio: Studio) -> None:
+    """RFC 3264 section 8."""
+    bodies = [
+        body(5004),
+        body(5004),
+        body(5004, "10.0.0.5", "a=sendonly"),
+        body(5004, "10.0.0.5", "a=sendonly"),
+        body(5004),
+    ]
+    texts = [studio.anchor.relay(CALLER, one) for one in bodies]
+    assert [version_in(text) for text in texts] == [1, 1, 2, 2, 3]
+    assert texts[0] == texts[1]
+    assert version_in(studio.anchor.relay(CALLEE, body(6004, "10.0.1.9"))) == 1
+
+
+def test_a_change_of_the_senders_address_is_none_for_the_other_side(studio: Studio) -> None:
+    first = studio.anchor.relay(CALLER, body(5004))
+    studio.taken()
+    assert studio.anchor.relay(CALLER, body(7004, "10.0.0.6")) == first
+    assert studio.of("aim") == [[0, CALLER, "10.0.0.6", 7004, "10.0.0.6", 7005, "10.0.0.5"]]
+
+
+def test_nothing_is_aimed_again_that_stayed_as_it_was(studio: Studio) -> None:
+    studio.anchor.relay(CALLER, body(5004))
+    studio.anchor.relay(CALLEE, body(6004, "10.0.1.9"))
+    studio.taken()
+    studio.anchor.relay(CALLER, body(5004, "10.0.0.5", "a=ptime:20"))
+    assert studio.taken() == []
+
+
+def test_rtcp_goes_where_a_party_wants_it(studio: Studio) -> None:
+    """RFC 3605."""
+    studio.anchor.relay(CALLER, body(5004, "10.0.0.5", "a=rtcp:9000 IN IP4 10.0.0.7"))
+    assert studio.of("aim") == [[0, CALLER, "10.0.0.5", 5004, "10.0.0.7", 9000, "10.0.0.5"]]
+
+
+def test_the_port_above_the_last_is_the_last(studio: Studio) -> None:
+    studio.anchor.relay(CALLER, body(65_535))
+    assert studio.of("aim")[0][5] == 65_535
+
+
+MUX = "a=rtcp-mux"
+
+
+@pytest.mark.parametrize(
+    ("offer", "answer", "rtcp_ports"),
+    [
+        ((), (), (5005, 6005)),
+        ((MUX,), (), (5005, 6005)),
+        ((), (MUX,), (5005, 6005)),
+        ((MUX,), (MUX,), (0, 0)),
+    ],
+)
+def test_rtcp_mux_settles_only_when_both_sides_say_so(
+    studio: Studio, offer: tuple[str, ...], answer: tuple[str, ...], rtcp_ports: tuple[int, int]
+) -> None:
+    """RFC 5761 section 5.1.1."""
+    studio.anchor.relay(CALLER, body(5004, "10.0.0.5", *offer))
+    assert studio.of("aim")[-1][5] == 5005
+    studio.anchor.relay(CALLEE, body(6004, "10.0.1.9", *answer))
+    last = {side: rtcp_port for _, side, _, _, _, rtcp_port, _ in studio.of("aim")}
+    assert {CALLER: 5005, **last} == dict(enumerate(rtcp_ports))
+
+
+def test_rtcp_mux_can_be_taken_back(studio: Studio) -> None:
+    studio.anchor.relay(CALLER, body(5004, "10.0.0.5", MUX))
+    studio.anchor.relay(CALLEE, body(6004, "10.0.1.9", MUX))
+    studio.taken()
+    studio.anchor.relay(CALLEE, body(6004, "10.0.1.9"))
+    assert {side: rtcp_port for _, side, _, _, _, rtcp_port, _ in studio.of("aim")} == {
+        CALLER: 5005,
+        CALLEE: 6005,
+    }
+
+
+def test_a_second_medium_opens_a_second_stream(studio: Studio) -> None:
+    video = "m=video 5100 RTP/AVP 31\r\n"
+    studio.anchor.relay(CALLER, body(5004))
+    studio.taken()
+    text = studio.anchor.relay(CALLER, body(5004, more=video))
+    commands = studio.taken()
+    assert [command[:2] for command in commands] == [["open", 1], ["aim", 1]]
+    assert studio.pool.taken == 4
+    assert len({int(line.split()[1]) for line in lines_of(text) if line.startswith("m=")}) == 2
+
+
+def test_a_rejected_medium_is_not_aimed_at(studio: Studio) -> None:
+    text = studio.anchor.relay(CALLER, body(5004, more="m=video 0 RTP/AVP 31\r\nm=message 9 TCP/MSRP *\r\n"))
+    assert [command[0] for command in studio.of("aim")] == [0]
+    assert [line for line in lines_of(text) if line.startswith("m=")][1:] == [
+        "m=video 0 RTP/AVP 31",
+        "m=message 0 TCP/MSRP *",
+    ]
+
+
+def test_silence_is_watched_for_only_while_both_sides_talk(studio: Studio) -> None:
+    steps = [
+        (CALLER, body(5004), [[30_000]]),
+        (CALLEE, body(6004, "10.0.1.9"), []),
+        (CALLER, body(5004, "10.0.0.5", "a=sendonly"), [[0]]),
+        (CALLEE, body(6004, "10.0.1.9", "a=recvonly"), []),
+        (CALLER, body(5004), []),
+        (CALLEE, body(6004, "10.0.1.9"), [[30_000]]),
+        (CALLER, body(5004, "0.0.0.0"), [[0]]),
+    ]
+    for side, text, watched in steps:
+        studio.anchor.relay(side, text)
+        assert studio.of("watch") == watched
+
+
+def test_without_a_limit_silence_is_not_watched_for() -> None:
+    studio = Studio(silence_ms=0)
+    studio.anchor.relay(CALLER, body(5004))
+    assert studio.of("watch") == []
+
+
+def test_closing_gives_the_ports_back_at_once_and_once(studio: Studio) -> None:
+    studio.anchor.relay(CALLER, body(5004))
+    studio.taken()
+    studio.anchor.close()
+    studio.anchor.close()
+    assert studio.taken() == [["close"]]
+    assert studio.pool.taken == 0
+    assert not studio.anchor.open
+    assert studio.anchor.used
+
+
+def test_a_call_without_media_closes_nothing() -> None:
+    studio = Studio()
+    studio.anchor.close()
+    assert studio.taken() == []
+    assert not studio.anchor.used
+
+
+def test_when_ports_run_out_none_are_taken() -> None:
+    studio = Studio(ports=(40_000, 40_003))
+    with pytest.raises(NoPorts):
+        studio.anchor.relay(CALLER, body(5004, more="m=video 5100 RTP/AVP 31\r\n"))
+    assert studio.pool.taken == 0
+    assert studio.taken() == []
+    studio.anchor.relay(CALLER, body(5004))
+    with pytest.raises(NoPorts):
+        studio.anchor.relay(CALLEE, body(5004, more="m=video 5100 RTP/AVP 31\r\n"))
+    studio.anchor.close()
+    assert studio.pool.taken == 0
+
+
+def test_no_sdp_takes_no_ports(studio: Studio) -> None:
+    with pytest.raises(Malformed):
+        studio.anchor.relay(CALLER, b"rubbish")
+    assert studio.taken() == []
+    assert studio.pool.taken == 0
+
+
+def test_the_family_of_a_side_is_that_of_its_signalling() -> None:
+    studio = Studio()
+    studio.anchor.place(CALLER, "10.0.0.5")
+    studio.anchor.place(CALLEE, "2001:db8::9")
+    offer = studio.anchor.relay(CALLER, body(5004))
+    opened = studio.of("open")[0]
+    assert [opened[1], opened[3]] == [V4, V6]
+    assert f"c=IN IP6 {V6}" in lines_of(offer)
+    answer = studio.anchor.relay(CALLEE, body(6004, "2001:db8::9"))
+    assert f"c=IN IP4 {PUBLIC}" in lines_of(answer)
+
+
+def test_the_next_trunk_may_speak_the_other_family(studio: Studio) -> None:
+    studio.anchor.relay(CALLER, body(5004))
+    opened = studio.of("open")[0]
+    studio.anchor.place(CALLEE, "2001:db8::9")
+    assert studio.taken() == [["close"], ["open", 0, V4, opened[2], V6, opened[4], True]]
+    studio.anchor.relay(CALLER, body(5004))
+    assert studio.taken() == [
+        ["aim", 0, CALLER, "10.0.0.5", 5004, "10.0.0.5", 5005, "10.0.0.5"],
+        ["watch", 30_000],
+    ]
+    assert studio.pool.taken == 2
+
+
+def test_a_new_callee_is_not_aimed_at_where_the_last_one_was(studio: Studio) -> None:
+    studio.anchor.relay(CALLER, body(5004))
+    studio.anchor.relay(CALLEE, body(6004, "10.0.1.9", MUX))
+    studio.taken()
+    studio.anchor.place(CALLEE, "10.0.2.2")
+    studio.anchor.relay(CALLER, body(5004, "10.0.0.5", MUX))
+    assert studio.taken() == [], "neither the old callee nor its rtcp-mux counts"
+    studio.anchor.relay(CALLEE, body(6004, "10.0.1.9"))
+    assert studio.of("aim") == [[0, CALLEE, "10.0.1.9", 6004, "10.0.1.9", 6005, "10.0.2.2"]]
+
+
+def test_a_family_we_have_no_address_of_is_not_used() -> None:
+    orders: list[Relay] = []
+    settings = MediaSettings(hosts={4: V4}, advertised={4: V4}, silence_ms=0)
+    anchor = Anchor(SESSION, PortPool(40_000, 40_099, Chance()), settings, orders.append)
+    anchor.place(CALLER, "2001:db8::9")
+    anchor.relay(CALLER, body(5004))
+    assert orders[0].command[3] == V4
+
+
+def test_an_address_may_be_learnt_from_anywhere_where_that_is_configured() -> None:
+    studio = Studio(learn_any=True)
+    studio.anchor.place(CALLER, "10.0.0.5")
+    studio.anchor.relay(CALLER, body(5004))
+    assert studio.of("aim")[0][-1] == ""
