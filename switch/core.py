@@ -7,24 +7,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rating.charge import charge as rate
-from rating.meter import billed_seconds
-from rating.quote import Quote, quote
 from switch.call.admission import Admission, Refusal
-from switch.call.call import Call, State
+from switch.call.call import Call
 from switch.call.context import CallContext, CallSums
 from switch.call.gate import Gate
-from switch.call.metering import recorded
-from switch.call.record import Cdr
+from switch.call.recording import INTERWORKING_FAILURE, orphaned, refused
+from switch.call.running import RunningCalls
 from switch.malformed import Malformed
 from switch.media.anchor import Anchor
 from switch.media.port_pool import PortPool
 from switch.media.quality import summary
 from switch.ports import (
-    NS_PER_MS,
     NS_PER_S,
     Address,
     Append,
@@ -74,11 +70,9 @@ class Switch:
         self.timers = TimerQueue(now, shuffle)
         self.entropy = entropy
         self.sums = CallSums()
-        self.calls: dict[str, Call] = {}
+        self.calls = RunningCalls()
         self.counters: Counter[str] = Counter()
-        self._sessions: dict[int, Call] = {}
         self._measuring: dict[int, str] = {}
-        self._running: dict[str, set[str]] = {}
         self._next_session = 0
         self._journal_full = False
         self._stopping = False
@@ -113,7 +107,7 @@ class Switch:
             identity=self.identity,
             registrar=self.registrar,
             trunks=self.trunks,
-            running=lambda name: len(self._running.get(name, ())),
+            running=self.calls.count,
             closed=self._closed,
         )
         self._context = CallContext(
@@ -123,7 +117,7 @@ class Switch:
             anchor=self._new_anchor,
             append=self._append,
             note=self._note,
-            entered=self._on_entered,
+            entered=self.calls.enter,
             ended=self._on_ended,
             sums=self.sums,
         )
@@ -161,7 +155,7 @@ class Switch:
             case StopCalls():
                 self._stopping = True
                 if event.end:
-                    for call in list(self.calls.values()):
+                    for call in self.calls:
                         call.end("shutdown")
 
     def advance(self, now: Moment) -> None:
@@ -220,7 +214,9 @@ class Switch:
         for orphan in orphans:
             for side in orphan.dialogs:
                 self._end_orphan(side)
-            self._append(Append(CallEnded(self._orphan_record(orphan, alive_wall_ns)), hold=False))
+            self._append(
+                Append(CallEnded(orphaned(orphan, alive_wall_ns, self.settings.tariffs)), hold=False)
+            )
 
     def _end_orphan(self, side: Mapping[str, Any]) -> None:
         if side["dialog"] is None:
@@ -231,33 +227,9 @@ class Switch:
             flow = Flow(transport, local, Address(remote_host, remote_port))
             dialog = Dialog.restored(side["dialog"])
             dialog.local_cseq += 100  # re-INVITEs since the answer are not known here
-            self.endpoint.request(dialog.request("BYE", fields={"Reason": ["Q.850;cause=41"]}), flow)
-
-    def _orphan_record(self, orphan: CallAnswered, alive_wall_ns: int) -> Cdr:
-        """The record of a call that a restart ended, rated as it would have been at that moment."""
-        pending = orphan.pending
-        talked_ms = max(0, alive_wall_ns - orphan.answered_wall_ns) // NS_PER_MS
-        seconds = billed_seconds(talked_ms)
-        line = self.lines.by_number.get(pending.line)
-        destination = self.settings.tariffs.destinations.classify(pending.called)
-        setup, amount, segments = 0, 0, pending.segments
-        if line is not None and destination is not None and pending.plan:
-            priced = quote(
-                self.settings.tariffs, pending.plan, line.options, destination, orphan.answered_wall_ns
+            self.endpoint.request(
+                dialog.request("BYE", fields={"Reason": [f"Q.850;cause={INTERWORKING_FAILURE}"]}), flow
             )
-            if isinstance(priced, Quote):
-                setup, amount, segments = recorded(rate(priced.terms, orphan.answered_wall_ns, seconds))
-        values = pending.as_dict() | {
-            "segments": [],
-            "released_ms": orphan.answered_wall_ns // NS_PER_MS + talked_ms,
-            "duration_s": seconds,
-            "released_by": "switch",
-            "cause": 41,
-            "setup_fee": setup,
-            "amount": amount,
-            "flags": [*pending.flags, "restart"],
-        }
-        return Cdr.from_dict(values | {"segments": [segment.as_dict() for segment in segments]})
 
     # --- requests outside dialogs ---------------------------------------------------------------------------
 
@@ -296,14 +268,13 @@ class Switch:
 
     def _start(self, admission: Admission, request: Request, flow: Flow) -> None:
         call = Call(self._context, self.entropy.token(96), admission)
-        self.calls[call.id] = call
-        self._sessions[call.anchor.session] = call
-        for name in self._names(call):
-            self._running.setdefault(name, set()).add(call.id)
+        called = self.lines.by_number.get(admission.called)
+        users = [line.user for line in (admission.line, called) if line is not None]
+        self.calls.add(call, [*users, admission.trunk] if admission.trunk else users)
         try:
             call.start(request, flow)
         except Malformed:
-            self._forget(call)
+            self.calls.remove(call.id)
             raise
 
     def _refuse(self, request: Request, flow: Flow, refusal: Refusal) -> None:
@@ -314,49 +285,20 @@ class Switch:
         transaction = self.endpoint.open_invite_server(request, flow)
         transaction.respond(self.endpoint.response(request, refusal.status, fields=refusal.fields))
         if not self._journal_full:
-            self._append(Append(CallEnded(self._refused_record(request, flow, refusal)), hold=False))
-
-    def _refused_record(self, request: Request, flow: Flow, refusal: Refusal) -> Cdr:
-        wall_ms = self.timers.now.wall_ns // NS_PER_MS
-        trunk = self.trunks.admitted_from(flow.remote)
-        caller = parse_uri(request.sender.uri).number()
-        line = None
-        if trunk is None:
-            line = self.lines.admitted_from(flow.remote.host) or self.lines.by_user.get(
-                self.identity.user_of(request)
+            trunk = self.trunks.admitted_from(flow.remote)
+            cdr = refused(
+                self.entropy.token(96),
+                request,
+                refusal,
+                self.timers.now,
+                line=self._caller_of(request, flow) if trunk is None else None,
+                trunk=trunk.settings.name if trunk is not None else "",
             )
-        return Cdr(
-            call_id=self.entropy.token(96),
-            line=line.number if line else "",
-            origin="trunk" if trunk else "line",
-            trunk=trunk.settings.name if trunk else "",
-            device=(request.get("User-Agent") or "")[:64],
-            caller=caller[:64],
-            dialled=parse_uri(request.uri).number()[:64],
-            called="",
-            destination_class="",
-            zone="",
-            emergency=False,
-            verdict=refusal.verdict,
-            outcome="refused",
-            status=refusal.status,
-            cause=None,
-            released_by="switch",
-            invited_ms=wall_ms,
-            ringing_ms=None,
-            answered_ms=None,
-            released_ms=wall_ms,
-            post_dial_delay_ms=None,
-            setup_ms=None,
-            duration_s=0,
-            plan=line.plan if line else "",
-            tariff="",
-            setup_fee=0,
-            amount=0,
-            segments=(),
-            diversions=(),
-            flags=(),
-        )
+            self._append(Append(CallEnded(cdr), hold=False))
+
+    def _caller_of(self, request: Request, flow: Flow) -> Line | None:
+        line = self.lines.admitted_from(flow.remote.host)
+        return line or self.lines.by_user.get(self.identity.user_of(request))
 
     def _on_options(self, request: Request, flow: Flow) -> None:
         """A keep-alive or a question for what we can do (RFC 3261 section 11)."""
@@ -371,7 +313,7 @@ class Switch:
     # --- relays ---------------------------------------------------------------------------------------------
 
     def _on_relay(self, message: RelayMessage) -> None:
-        call = self._sessions.get(message.session)
+        call = self.calls.of_session(message.session)
         match message.kind:
             case "silent" if call is not None:
                 call.end("no-media", silent_ms=self.settings.media.silence_ms)
@@ -390,8 +332,8 @@ class Switch:
 
     def _on_relay_died(self, event: RelayDied) -> None:
         """Its calls carry nothing any more: they end, rather than being charged for silence."""
-        for session, call in list(self._sessions.items()):
-            if session % event.workers == event.worker and call.anchor.open:
+        for call in self.calls:
+            if call.anchor.session % event.workers == event.worker and call.anchor.open:
                 call.end("relay-died")
         for session in [s for s in self._measuring if s % event.workers == event.worker]:
             del self._measuring[session]
@@ -402,40 +344,10 @@ class Switch:
         self._next_session += 1
         return Anchor(self._next_session, self.pool, self.settings.media, self._relay)
 
-    def _on_entered(self, call: Call, trunk: str) -> None:
-        """A call tries a trunk: it counts there, and no longer at the one before."""
-        self._leave(call.trunk, call)
-        if trunk:
-            self._running.setdefault(trunk, set()).add(call.id)
-
-    def _on_ended(self, call: Call) -> None:
-        if call.anchor.used:
-            self._measuring[call.anchor.session] = call.id
-        self._forget(call)
-
-    def _forget(self, call: Call) -> None:
-        self.calls.pop(call.id, None)
-        self._sessions.pop(call.anchor.session, None)
-        for name in (*self._names(call), call.trunk):
-            self._leave(name, call)
-
-    def _leave(self, name: str, call: Call) -> None:
-        running = self._running.get(name)
-        if running is not None:
-            running.discard(call.id)
-            if not running:
-                del self._running[name]
-
-    def _names(self, call: Call) -> Iterator[str]:
-        """Whose limits a call counts towards: the paying line, the line called, the trunk it came from."""
-        admission = call.admission
-        if admission.line is not None:
-            yield admission.line.user
-        called = self.lines.by_number.get(admission.called)
-        if called is not None:
-            yield called.user
-        if admission.trunk:
-            yield admission.trunk
+    def _on_ended(self, call_id: str) -> None:
+        call = self.calls.remove(call_id)
+        if call is not None and call.anchor.used:
+            self._measuring[call.anchor.session] = call_id
 
     def _closed(self) -> str:
         """Why no ordinary call is taken now; '' when it is."""
@@ -457,6 +369,8 @@ class Switch:
         self._relays.append(order)
 
     def _note(self, order: Note) -> None:
+        if order.event == "internal_error":  # of a call or of the switch as a whole
+            self.counters["internal_error"] += 1
         self._notes.append(order)
 
     def _sweep(self) -> None:
@@ -464,7 +378,6 @@ class Switch:
         self.timers.start(_SWEEP_NS, self._sweep)
 
     def _internal_error(self, error: Exception) -> None:
-        self.counters["internal_error"] += 1
         frame = error.__traceback__
         while frame is not None and frame.tb_next is not None:
             frame = frame.tb_next
@@ -475,7 +388,7 @@ class Switch:
 
     def view_calls(self, now: Moment) -> list[dict[str, Any]]:
         """Every running call with its price at `now`."""
-        return [call.view(now) for call in self.calls.values()]
+        return [call.view(now) for call in self.calls]
 
     def view_registrations(self, now: Moment) -> list[dict[str, Any]]:
         """Every live binding."""
@@ -497,7 +410,7 @@ class Switch:
         return {
             **self.endpoint.sizes(),
             "calls": len(self.calls),
-            "answered": sum(1 for call in self.calls.values() if call.state is State.ANSWERED),
+            "answered": self.calls.answered(),
             "relay_ports": self.pool.taken,
             "timers": len(self.timers),
             "bindings": self.registrar.count(),

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-if TYPE_CHECKING:
-    from switch.call.record import Cdr
+from switch.record import Cdr
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000

@@ -11,7 +11,7 @@ from switch.routing.registrar import Registrar
 from switch.sip.endpoint import Endpoint
 from switch.sip.headers import token_set
 from switch.sip.message import Fields, Request
-from switch.sip.uri import parse_uri
+from switch.sip.uri import Uri, parse_uri
 
 
 class Registration:
@@ -32,9 +32,8 @@ class Registration:
         if unknown:
             self._endpoint.reply(request, flow, 420, fields={"Unsupported": [", ".join(sorted(unknown))]})
             return
-        recipient = parse_uri(request.recipient.uri)
-        if recipient.scheme == "tel":
-            raise Malformed(400, "Bad address-of-record")
+        parse_uri(request.uri)
+        recipient = _address_of_record(request)
         now = self._endpoint.timers.now
         match self._identity.identify(request, flow, now):
             case Challenge(rows):
@@ -62,3 +61,14 @@ class Registration:
             fields["Path"] = request.rows("Path")
             fields["Supported"] = ["path"]
         return 200, fields
+
+
+def _address_of_record(request: Request) -> Uri:
+    """The sip or sips URI in To (section 10.3 step 5); anything else is no address-of-record."""
+    try:
+        recipient = parse_uri(request.recipient.uri)
+    except Malformed as error:
+        raise Malformed(400, "Bad address-of-record") from error
+    if recipient.scheme == "tel":
+        raise Malformed(400, "Bad address-of-record")
+    return recipient

@@ -1,7 +1,8 @@
 """Every timer of the switch in one heap, and the current moment.
 
-Cancelled timers stay in the heap until they surface or until they are the greater part of it; then it is rebuilt.
-So both starting and cancelling cost what a heap costs and nothing more, and memory follows the live timers.
+Cancelled timers stay in the heap until they surface or until they are the greater part of it; then it is
+rebuilt. So both starting and cancelling cost what a heap costs and nothing more, and memory follows the
+live timers.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class Timer:
 class TimerQueue:
     """The heap of timers. `now` is set by the core from each input's moment; nothing here reads a clock.
 
-    `order` breaks ties between equal instants: the order of starting in service, shuffled by the seed in simulation.
+    `order` breaks ties between equal instants: the order of starting in service, shuffled by the seed in
+    simulation.
     """
 
     __slots__ = ("_cancelled", "_count", "_heap", "_order", "now")

@@ -19,10 +19,10 @@ from switch.call.incoming import IncomingLeg
 from switch.call.leg import Leg
 from switch.call.metering import Metering, recorded
 from switch.call.outgoing import Invitation, OutgoingLeg
-from switch.call.record import Cdr
 from switch.malformed import Malformed
 from switch.media.anchor import Anchor, NoPorts
 from switch.ports import NS_PER_MS, NS_PER_S, Append, CallAnswered, CallEnded, Flow, Moment, Note
+from switch.record import Cdr
 from switch.routing.plan import Stage, moves_on
 from switch.sip.message import Fields, Request
 from switch.timers import Timer
@@ -204,7 +204,7 @@ class Call:
     def _try(self, stage: Stage) -> None:
         assert self.a is not None
         context, admission = self._context, self.admission
-        context.entered(self, stage.trunk)
+        context.entered(self.id, stage.trunk)
         self.trunk = stage.trunk
         self.anchor.place(1, stage.targets[0].flow.remote.host)
         offer = self.anchor.relay(0, self.a.invited_sdp) if self.a.invited_sdp else b""
@@ -439,7 +439,7 @@ class Call:
                 },
             )
         )
-        self._context.ended(self)
+        self._context.ended(self.id)
 
     def _sum_up(self, cdr: Cdr) -> None:
         sums = self._context.sums
@@ -489,6 +489,7 @@ class Call:
             setup_ms=setup_ms,
             duration_s=max(1, -(-talked_ms // 1000)) if self._answered else 0,
             plan=quote.plan if quote else "",
+            options=quote.options if quote else (),
             tariff=quote.version if quote else "",
             setup_fee=setup_fee,
             amount=amount,

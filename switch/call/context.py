@@ -7,15 +7,11 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from switch.media.anchor import Anchor
 from switch.ports import Append, Entropy, Note
 from switch.sip.endpoint import Endpoint
 from switch.timers import TimerQueue
-
-if TYPE_CHECKING:
-    from switch.call.call import Call
 
 
 class Histogram:
@@ -54,7 +50,8 @@ class CallSums:
 
 @dataclass(slots=True)
 class CallContext:
-    """Tools of a call. `anchor` makes its media session; `entered` is told which trunk it tries, `ended` takes it out of the tables."""
+    """Tools of a call. `anchor` makes its media session; `entered` is told by its id which trunk it tries,
+    `ended` takes it out of the tables."""
 
     endpoint: Endpoint
     timers: TimerQueue
@@ -62,6 +59,6 @@ class CallContext:
     anchor: Callable[[], Anchor]
     append: Callable[[Append], None]
     note: Callable[[Note], None]
-    entered: Callable[[Call, str], None]
-    ended: Callable[[Call], None]
+    entered: Callable[[str, str], None]
+    ended: Callable[[str], None]
     sums: CallSums

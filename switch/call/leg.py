@@ -31,10 +31,10 @@ from switch.sip.headers import q850_cause, token_set
 from switch.sip.message import SDP_TYPE, Fields, Request, Response
 from switch.sip.transaction.client import ClientTransaction
 from switch.sip.transaction.invite_client import InviteClient
+from switch.sip.transaction.invite_client import State as InviteState
 from switch.sip.transaction.invite_server import InviteServer
 from switch.sip.transaction.server import ServerTransaction
 from switch.sip.uri import parse_name_addr
-
 
 
 class Stage(Enum):
@@ -365,7 +365,11 @@ class Leg:
         self.decline(487)
         for number in list(self._infos):
             self.answer_info(number, 481)
-        self.cancel_modify()
+        invite = self._client_invite
+        if invite is not None and invite.state not in (InviteState.CALLING, InviteState.PROCEEDING):
+            self.acknowledge(b"")  # a 2xx that waited for its answer is owed the ACK (section 13.2.2.4)
+        else:
+            self.cancel_modify()
 
     def _finish(self) -> None:
         if self.stage is Stage.ENDED:

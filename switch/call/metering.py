@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from rating.charge import Charge
 from rating.meter import Meter
-from switch.call.record import Segment
+from switch.record import Segment
 
 
 class Metering:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from switch.cli.common import ConfigOption, console, fail, fail_with_faults, run
+from switch.cli.common import MISUSED, ConfigOption, console, fail, fail_with_faults, run
 from switch.cli.serve import address, explain
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def lab(
     try:
         entries = world.lab_lines(loaded.directory)
         if incoming is not None and not any(incoming in (line.number, *line.numbers) for line in entries):
-            fail(f"--incoming must be {' or '.join(line.number for line in entries)}")
+            fail(f"--incoming must be {' or '.join(line.number for line in entries)}", MISUSED)
         changed = world.lab_configuration(loaded, data, port)
         with (data / "belswitch.log").open("w", encoding="utf-8") as stream:
             written = run(
@@ -74,7 +74,7 @@ def lab(
                 )
             )
     except world.LabError as error:
-        fail(str(error))
+        fail(str(error), MISUSED)
     finally:
         world.forget(data)
     raise typer.Exit(0 if written else 1)

@@ -8,18 +8,16 @@ Passwords come from a prompt or from standard input, are kept as digests only an
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from switch.cli import line_store
 from switch.cli.common import (
     ConfigOption,
     JsonOption,
     console,
-    database,
-    fail,
     fail_with_faults,
     load_config,
     print_json,
@@ -27,9 +25,7 @@ from switch.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from switch.config_model import Config
     from switch.line_entry import LineEntry
-    from switch.net.store import Store
     from switch.routing.lines import Line
 
 NOTHING = "-"
@@ -50,7 +46,10 @@ State = Annotated[
 MaxCalls = Annotated[int | None, typer.Option(help="Calls at a time.")]
 MaxContacts = Annotated[int | None, typer.Option(help="Devices at a time.")]
 Algorithms = Annotated[
-    list[str] | None, typer.Option("--algorithm", metavar="MD5|SHA-256", help="Offered, in this order; '-' for those of the transport.")
+    list[str] | None,
+    typer.Option(
+        "--algorithm", metavar="MD5|SHA-256", help="Offered, in this order; '-' for those of the transport."
+    ),
 ]
 Lenient = Annotated[
     bool | None, typer.Option("--lenient/--strict", help="Take digests without qop, as pyVoIP's.")
@@ -122,7 +121,7 @@ def add(
     directory, settings = load_config(config)
     entry = _entry(document)
     _check(directory, [entry])
-    run(_store(settings, [entry], replace_them=False))
+    run(line_store.write(settings, [entry], replace_them=False))
     print(f"added {entry.number} as {entry.user}")
 
 
@@ -170,7 +169,7 @@ def set_(
         postcode, municipality, sub_municipality, street, house_number, suffix, box, floor, name, language
     )
     directory, settings = load_config(config)
-    old = run(_find(settings, line))
+    old = run(line_store.find(settings, line))
     document = _document(old) | changes
     document["address"] = {**document["address"], **address}
     fresh_password = password or password_stdin
@@ -180,7 +179,7 @@ def set_(
         document["password"] = "x" * 16  # for the check only: the digests of the present one stay
     entry = _entry(document)
     _check(directory, [entry])
-    run(_store(settings, [entry], replace_them=True, keep=None if fresh_password else old))
+    run(line_store.write(settings, [entry], replace_them=True, keep=None if fresh_password else old))
     print(f"changed {entry.number}")
 
 
@@ -188,7 +187,7 @@ def set_(
 def remove(line: Which, config: ConfigOption = None) -> None:
     """Remove a line; it cannot register or be called any more. Its records stay."""
     _, settings = load_config(config)
-    number = run(_remove(settings, line))
+    number = run(line_store.remove(settings, line))
     print(f"removed {number}")
 
 
@@ -206,7 +205,7 @@ def import_(
     if faults:
         fail_with_faults([str(fault) for fault in faults])
     _check(directory, entries)
-    run(_store(settings, list(entries), replace_them=replace))
+    run(line_store.write(settings, list(entries), replace_them=replace))
     print(f"imported {len(entries)} lines")
 
 
@@ -214,7 +213,7 @@ def import_(
 def show(line: Which, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Everything about one line but its password."""
     _, settings = load_config(config)
-    facts = shown(run(_find(settings, line)))
+    facts = shown(run(line_store.find(settings, line)))
     if json:
         print_json(facts)
         return
@@ -231,7 +230,7 @@ def show(line: Which, config: ConfigOption = None, json: JsonOption = False) -> 
 def list_(config: ConfigOption = None, json: JsonOption = False) -> None:
     """All lines."""
     _, settings = load_config(config)
-    rows = [shown(line) for line in run(_read(settings))]
+    rows = [shown(line) for line in run(line_store.read(settings))]
     if json:
         print_json(rows)
         return
@@ -326,7 +325,9 @@ def _entry(document: dict[str, Any]) -> LineEntry:
     from switch.config import validate
     from switch.line_entry import LineEntry
 
-    document = document | {"algorithms": document.get("algorithms") or None}  # none of its own: the transport's
+    document = document | {
+        "algorithms": document.get("algorithms") or None
+    }  # none of its own: the transport's
     entry, faults = validate(document, LineEntry)
     if entry is None:
         fail_with_faults([f"{fault.key}: {fault.message}" for fault in faults])
@@ -356,62 +357,3 @@ def _check(directory: Path, entries: Any) -> None:
         faults += [f"{entry.user}: address: {fault}" for fault in address.faults()]
     if faults:
         fail_with_faults(faults)
-
-
-# --- the database -------------------------------------------------------------------------------------------
-
-
-async def _read(settings: Config) -> list[Line]:
-    async with database(settings) as store:
-        return await store.lines()
-
-
-async def _find(settings: Config, name: str) -> Line:
-    async with database(settings) as store:
-        return await _pick(store, name)
-
-
-async def _pick(store: Store, name: str) -> Line:
-    found = [line for line in await store.lines() if name in (line.user, *line.numbers)]
-    if not found:
-        fail(f"there is no line {name}")
-    return found[0]
-
-
-async def _store(
-    settings: Config, entries: list[LineEntry], *, replace_them: bool, keep: Line | None = None
-) -> None:
-    """Write lines, all or none; `keep` is the line whose password digests stay."""
-    from switch.configuration import line_of
-    from switch.net.store import Clash
-
-    lines = [line_of(entry, settings) for entry in entries]
-    if keep is not None:
-        lines = [replace(line, account=replace(line.account, ha1=keep.account.ha1)) for line in lines]
-    async with database(settings, create=True) as store:
-        try:
-            await store.put_lines(lines, replace=replace_them)
-        except Clash as clash:
-            fail(str(clash))
-    await _tell(settings)
-
-
-async def _remove(settings: Config, name: str) -> str:
-    async with database(settings) as store:
-        line = await _pick(store, name)
-        await store.remove_line(line.user)
-    await _tell(settings)
-    return line.number
-
-
-async def _tell(settings: Config) -> None:
-    """Have a running switch read its lines again; where none is running, nobody needs to know."""
-    from switch.net.operator import OperatorError, ask
-
-    socket = settings.store.directory / settings.admin.socket
-    if socket.exists():
-        try:
-            await ask(socket, "reload_lines")
-        except OperatorError as error:
-            if "no switch is running" not in str(error):
-                fail(f"written, but the running switch was not told: {error}")

@@ -19,7 +19,8 @@ def open_log(level: str, form: str, stream: TextIO) -> Any:
     render: Any = structlog.processors.JSONRenderer()
     if form == "console":
         render = structlog.dev.ConsoleRenderer(colors=stream.isatty())
-    structlog.configure(
+    log = structlog.wrap_logger(
+        structlog.PrintLogger(stream),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -27,10 +28,7 @@ def open_log(level: str, form: str, stream: TextIO) -> Any:
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(stream),
-        cache_logger_on_first_use=False,
     )
-    log = structlog.get_logger()
     logging.basicConfig(level=logging.WARNING, handlers=[_Joining(log)], force=True)
     return log
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from switch.lab.caller import CallingLeg
 from switch.lab.leg import ATTEMPTS, T1_S, T2_S, Leg
 from switch.lab.port import Port
-from switch.lab.uas import AnsweringLeg, Pace
+from switch.lab.uas import UNHURRIED, AnsweringLeg, Pace
 from switch.malformed import Malformed
 from switch.ports import Address
 from switch.sip.message import Request, Response, respond
@@ -23,7 +23,7 @@ OnResponse = Callable[[Response], None]
 class Party:
     """Listens from the moment it is made. `legs` are its running calls by Call-ID, `last` the ones before."""
 
-    def __init__(self, name: str, address: Address, pace: Pace = Pace()) -> None:  # noqa: B008 - a frozen value
+    def __init__(self, name: str, address: Address, pace: Pace = UNHURRIED) -> None:
         self.name = name
         self.pace = pace
         self.legs: dict[str, Leg] = {}

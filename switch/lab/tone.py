@@ -17,6 +17,8 @@ PCMU, PCMA = 0, 8
 NAMES = {PCMU: "PCMU", PCMA: "PCMA"}
 SAMPLES = 160
 PACKET_S = 0.02
+BEHIND_S = 0.2
+"""How much of a stall is made up for."""
 _HZ = 425
 _RATE = 8000
 _PEAK = 8000  # a quarter of full scale
@@ -67,6 +69,9 @@ def tone(payload_type: int) -> tuple[bytes, bytes]:
     return octets[:SAMPLES], octets[SAMPLES:]
 
 
+_TONES = {kind: tone(kind) for kind in NAMES}
+
+
 def is_loud(payload_type: int, payload: bytes) -> bool:
     """Whether there is more in a packet than silence."""
     decode = DECODE.get(payload_type)
@@ -87,7 +92,6 @@ class ToneStream:
         self._sequence = 0
         self._port = Port(Address(host, 0), self._on_packet, even=True)
         self._loop = asyncio.get_running_loop()
-        self._tones = {kind: tone(kind) for kind in NAMES}
         self._next_s = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._tick()
@@ -113,10 +117,10 @@ class ToneStream:
                 self._sequence * SAMPLES & 0xFFFFFFFF,
                 self._ssrc,
             )
-            self._port.send(head + self._tones[self.payload_type][self._sequence & 1], self.remote)
+            self._port.send(head + _TONES[self.payload_type][self._sequence & 1], self.remote)
             self.sent += 1
         self._sequence += 1
-        self._next_s = max(self._next_s + PACKET_S, self._loop.time())
+        self._next_s = max(self._next_s + PACKET_S, self._loop.time() - BEHIND_S)
         self._timer = self._loop.call_at(self._next_s, self._tick)
 
     def _on_packet(self, data: bytes, _remote: Address) -> None:

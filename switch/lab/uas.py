@@ -40,6 +40,9 @@ class Pace:
     answer_s: float = 1.0
 
 
+UNHURRIED = Pace()
+
+
 def behaviour_of(uri: str) -> Behaviour:
     """What the called party does, by its Request-URI."""
     try:

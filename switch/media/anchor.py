@@ -1,8 +1,9 @@
-"""The media of one call: a relay session with two sides, and every SDP body rewritten on its way through (RFC 3264).
+"""The media of one call: a relay session with two sides, and every SDP body rewritten on its way through (RFC
+3264).
 
-A body that comes from one side says where that side wants to receive: the relay is aimed at it. The same body leaves
-for the other side with the relay's addresses. Offers and answers, early and late, initial and renewed are all this one
-step, so nothing here counts offers; `call` does.
+A body that comes from one side says where that side wants to receive: the relay is aimed at it. The same
+body leaves for the other side with the relay's addresses. Offers and answers, early and late, initial and
+renewed are all this one step, so nothing here counts offers; `call` does.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ class NoPorts(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MediaSettings:
-    """Relay addresses by family (4 and 6), what is told to the parties instead, and the silence that ends a call (0: none).
+    """Relay addresses by family (4 and 6), what is told to the parties instead, and the silence that ends a
+    call (0: none).
 
-    `learn_any` admits an address learnt from any source, not only from the party's signalling or signalled host.
+    `learn_any` admits an address learnt from any source, not only from the party's signalling or signalled
+    host.
     """
 
     hosts: Mapping[int, str]
@@ -53,7 +56,9 @@ class Anchor:
         "used",
     )
 
-    def __init__(self, session: int, pool: PortPool, settings: MediaSettings, order: Callable[[Relay], None]) -> None:
+    def __init__(
+        self, session: int, pool: PortPool, settings: MediaSettings, order: Callable[[Relay], None]
+    ) -> None:
         self.session = session
         self.used = False
         """Whether the relay ever opened ports for this call, so that a report follows its end."""
@@ -71,9 +76,11 @@ class Anchor:
         self._watching_ms = 0
 
     def place(self, side: int, signalling_host: str) -> None:
-        """Say where a side's signalling comes from: it decides the address family and whom an address may be learnt from.
+        """Say where a side's signalling comes from: it decides the address family and whom an address may be
+        learnt from.
 
-        When the family changes (the next trunk speaks the other one), the session is opened anew on the same ports.
+        When the family changes (the next trunk speaks the other one), the session is opened anew on the
+        same ports.
         """
         family = 6 if ":" in signalling_host else 4
         if family not in self._settings.hosts:
@@ -103,7 +110,9 @@ class Anchor:
         for stream, section in enumerate(description.media):
             self._aim(stream, side, section)
         self._watch(side, description)
-        ports = [self._ports[i][other] if section.relayed else 0 for i, section in enumerate(description.media)]
+        ports = [
+            self._ports[i][other] if section.relayed else 0 for i, section in enumerate(description.media)
+        ]
         family = self._families[other]
         return self._versioned(other, description, self._settings.advertised[family], ports)
 
@@ -148,8 +157,8 @@ class Anchor:
         self._command(["open", self.session, stream, hosts[0], ports[0], hosts[1], ports[1], True])
 
     def _aim(self, stream: int, side: int, section: Media) -> None:
-        """Aim the relay at what `section` says, and again at the other side where this settles rtcp-mux: RTCP shares the
-        RTP port only once both sides have said so (RFC 5761 section 5.1.1)."""
+        """Aim the relay at what `section` says, and again at the other side where this settles rtcp-mux:
+        RTCP shares the RTP port only once both sides have said so (RFC 5761 section 5.1.1)."""
         sections = self._sections[stream]
         sections[side] = section
         mux = all(one is not None and one.mux for one in sections)

@@ -1,4 +1,5 @@
-"""The RTP ports at our disposal: even numbers, each standing for itself and the odd one above (RFC 3550 section 11)."""
+"""The RTP ports at our disposal: even numbers, each standing for itself and the odd one above (RFC 3550
+section 11)."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ from switch.ports import Entropy
 
 
 class PortPool:
-    """First returned, last taken again, so that late packets of an ended call meet a closed port. The order is shuffled
-    at the start: a stranger cannot guess which port comes next."""
+    """First returned, last taken again, so that late packets of an ended call meet a closed port. The
+    order is shuffled at the start: a stranger cannot guess which port comes next."""
 
     def __init__(self, first: int, last: int, entropy: Entropy) -> None:
         ports = list(range(first + first % 2, last, 2))

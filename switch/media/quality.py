@@ -1,7 +1,9 @@
-"""A listening quality estimate from what the relay counted: the E-model (ITU-T G.107) with its defaults, for G.711.
+"""A listening quality estimate from what the relay counted: the E-model (ITU-T G.107) with its defaults, for
+G.711.
 
-It is an estimate of one side's incoming stream: loss and jitter are measured at the relay, delay and the codec's own
-impairment are assumed. Good for comparing calls and finding bad access lines, not for a service-level quarrel.
+It is an estimate of one side's incoming stream: loss and jitter are measured at the relay, delay and the
+codec's own impairment are assumed. Good for comparing calls and finding bad access lines, not for a
+service-level quarrel.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ def mos_x100(packets: int, lost: int, jitter_ms: int) -> int | None:
 def summary(sides: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int | None]]:
     """The relay's counts of each side with the estimate added."""
     return {
-        name: {**counts, "mos_x100": mos_x100(counts.get("packets", 0), counts.get("lost", 0), counts.get("jitter_ms", 0))}
+        name: {
+            **counts,
+            "mos_x100": mos_x100(counts.get("packets", 0), counts.get("lost", 0), counts.get("jitter_ms", 0)),
+        }
         for name, counts in sides.items()
     }

@@ -24,8 +24,8 @@ class SystemClock:
 
 
 class SystemEntropy:
-    """Chance from the operating system, fetched some kilobytes at a time: a system call for each token would cost more
-    than all else that a token is for."""
+    """Chance from the operating system, fetched some kilobytes at a time: a system call for each token
+    would cost more than all else that a token is for."""
 
     BLOCK = 4096
 

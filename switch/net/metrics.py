@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from switch.app import App
 
 
+_RELAY_GAUGES = {"sessions": "sessions", "streams": "streams", "ports": "sockets", "workers": "processes"}
+"""What relays hold now, by the name they give it; all else they count for ever."""
+
+
 class AppCollector(Collector):
     """Every metric of a running switch."""
 
@@ -130,8 +134,9 @@ class AppCollector(Collector):
         )
         stats = app.relay_stats()
         for name in sorted(stats):
-            if name in ("sessions", "streams", "sockets"):
-                yield _gauge(f"belswitch_relay_{name}", f"Relay {name} now.", stats[name])
+            if name in _RELAY_GAUGES:
+                held = _RELAY_GAUGES[name]
+                yield _gauge(f"belswitch_relay_{held}", f"Relay {held} now.", stats[name])
             else:
                 yield _counter(f"belswitch_relay_{name}", f"Relay {name.replace('_', ' ')}.", stats[name])
 

@@ -17,15 +17,15 @@ from typing import Any
 
 import aiosqlite
 
-from switch.call.record import Cdr
 from switch.ports import CallAnswered
+from switch.record import Cdr
 from switch.routing.lines import Line
 from switch.sip.auth import Account
 
 SCHEMA_VERSION = 1
 FILE = "belswitch.sqlite"
 
-_JSON_FIELDS = ("segments", "diversions", "flags")
+_JSON_FIELDS = ("options", "segments", "diversions", "flags")
 CDR_FIELDS = tuple(field.name for field in fields(Cdr))
 _INTEGERS = frozenset(f.name for f in fields(Cdr) if "int" in str(f.type) or str(f.type) == "bool")
 _CDR_COLUMNS = ", ".join(

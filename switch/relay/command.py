@@ -1,20 +1,22 @@
-"""The command channel of the relay: JSON arrays on a SOCK_SEQPACKET socket, a message holding one or an array of them.
+"""The command channel of the relay: JSON arrays on a SOCK_SEQPACKET socket, a message holding one or an array
+of them.
 
 To the relay (`session` and `stream` are integers, `side` 0 for the caller and 1 for the callee):
 
-    ["open", session, stream, host0, port0, host1, port1, rtcp]
-        bind the RTP ports, and with `rtcp` the RTCP ports one above
-    ["aim", session, stream, side, host, port, rtcp_host, rtcp_port, learn_host, clock_rate]
-        the side's signalled addresses (rtcp_port 0: on the RTP port, RFC 5761); `learn_host` as in
+    ["open", session, stream, host0, port0, host1, port1, rtcp] bind the RTP ports, and with `rtcp`
+        the RTCP ports one above
+    ["aim", session, stream, side, host, port, rtcp_host, rtcp_port, learn_host, clock_rate] the
+        side's signalled addresses (rtcp_port 0: on the RTP port, RFC 5761); `learn_host` as in
         `switch.relay.latch`; `clock_rate` in Hz may be left out: 8000
     ["watch", session, silence_ms]    tell when nothing came for so long; 0: no more
     ["peek", session]                 answered by ["peek", session, streams]
     ["close", session]                frees the ports, answered by ["report", session, streams]
     ["stats"]                         answered by ["stats", {name: count}]
 
-From the relay, besides the answers: ["failed", session, stream, text] for an "open" that left nothing open,
-["silent", session], and ["error", text] for a command that was not understood or did not fit. `streams` has
-for each stream, by index, the counts of side 0 and side 1: what came *from* them (`switch.relay.table`).
+From the relay, besides the answers: ["failed", session, stream, text] for an "open" that left nothing
+open, ["silent", session], and ["error", text] for a command that was not understood or did not fit.
+`streams` has for each stream, by index, the counts of side 0 and side 1: what came *from* them
+(`switch.relay.table`).
 """
 
 from __future__ import annotations

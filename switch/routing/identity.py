@@ -1,4 +1,5 @@
-"""Who sends a request: a trunk or a customer's equipment by address, anybody else by digest (RFC 3261 section 22).
+"""Who sends a request: a trunk or a customer's equipment by address, anybody else by digest (RFC 3261 section
+22).
 
 One place decides this for calls and registrations alike, and answers known and unknown users alike.
 """
@@ -9,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from switch.malformed import Malformed
 from switch.ports import Entropy, Flow, Moment
 from switch.routing.lines import Line, LineTable
 from switch.sip.auth import Authenticator, Verdict
@@ -78,4 +80,7 @@ def claimed_user(request: Request) -> str:
     Raises:
         Malformed: From is no SIP URI (400).
     """
-    return parse_uri(request.sender.uri).number()
+    try:
+        return parse_uri(request.sender.uri).number()
+    except Malformed as error:
+        raise Malformed(400, "Bad From") from error

@@ -1,4 +1,5 @@
-"""The lines of the switch: who they are, how they prove it, what they may (R-EUS-01, R-NUM-04). Values, replaced as a whole."""
+"""The lines of the switch: who they are, how they prove it, what they may (R-EUS-01, R-NUM-04). Values,
+replaced as a whole."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ from switch.sip.auth import Account
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line. `numbers` has the main number first, E.164. `sources` are networks admitted without digest (a customer's
-    own equipment); `address` is the registered one, as the emergency package reads it."""
+    """One line. `numbers` has the main number first, E.164. `sources` are networks admitted without digest
+    (a customer's own equipment); `address` is the registered one, as the emergency package reads it."""
 
     user: str
     numbers: tuple[str, ...]
@@ -73,8 +74,8 @@ class LineTable:
         return next((owner for network, owner in self.networks if address in network), None)
 
     def decoy(self, user: str, secret: bytes) -> Account:
-        """The account an unknown user is challenged and checked by: for one name always the same real line's settings, with
-        digests that nothing matches, so that asking tells nothing about who exists."""
+        """The account an unknown user is challenged and checked by: for one name always the same real
+        line's settings, with digests that nothing matches, so that asking tells nothing about who exists."""
         if not self._decoys:
             return DECOY
         mark = hashlib.blake2b(user.encode("utf-8", "surrogateescape"), digest_size=8, key=secret).digest()

@@ -1,6 +1,8 @@
-"""What was dialled, as E.164 or as a short code (domain guide section 4): `0` national, `00` and `+` international.
+"""What was dialled, as E.164 or as a short code (domain guide section 4): `0` national, `00` and `+`
+international.
 
-Emergency numbers and helplines are recognised before this is asked; prices and classes are the rating package's.
+Emergency numbers and helplines are recognised before this is asked; prices and classes are the rating
+package's.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ COUNTRY = "+32"
 
 
 def normalise(dialled: str) -> str | None:
-    """`+CC...` for a full number, the digits themselves for a Belgian short code of 3 to 6 digits, None for anything else.
+    """`+CC...` for a full number, the digits themselves for a Belgian short code of 3 to 6 digits, None for
+    anything else.
 
     E.164 numbers have at most 15 digits; the shortest real ones after a country code have 4.
     """

@@ -1,4 +1,5 @@
-"""The attempts of a call, in order: stages tried one after the other, each with targets called at the same time."""
+"""The attempts of a call, in order: stages tried one after the other, each with targets called at the same
+time."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from switch.sip.message import Fields
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One place to send an INVITE. `name` says in records where it went: a trunk, a gateway, or the line called.
+    """One place to send an INVITE. `name` says in records where it went: a trunk, a gateway, or the line
+    called.
 
     `follows_flow`: the party is a phone, to be reached where its requests come from.
     """
@@ -28,8 +30,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Targets called together. `reply_ns`: no response at all in that time fails the stage; `provisional_ns`: nothing but
-    100 does; `ring_ns`: no answer does. 0 means no such limit."""
+    """Targets called together. `reply_ns`: no response at all in that time fails the stage;
+    `provisional_ns`: nothing but 100 does; `ring_ns`: no answer does. 0 means no such limit."""
 
     targets: tuple[Target, ...]
     reply_ns: int
@@ -40,7 +42,8 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class RoutePlan:
-    """Stages in order, and whether they lead to an emergency centre, where every refusal leads on (R-EMG-06)."""
+    """Stages in order, and whether they lead to an emergency centre, where every refusal leads on
+    (R-EMG-06)."""
 
     stages: tuple[Stage, ...]
     emergency: bool = False
@@ -56,13 +59,18 @@ def trunk_stage(trunk: Trunk, flow: Flow, number: str, host: str, fields: Fields
     """One carrier."""
     settings = trunk.settings
     uri = f"sip:{number}@{host}:{settings.port};user=phone"
-    target = Target(settings.name, uri, f"<sip:{number}@{host};user=phone>", flow, False, fields, settings.credentials)
-    return Stage((target,), reply_ns=settings.reply_ns, provisional_ns=0, ring_ns=ring_ns, trunk=settings.name)
+    target = Target(
+        settings.name, uri, f"<sip:{number}@{host};user=phone>", flow, False, fields, settings.credentials
+    )
+    return Stage(
+        (target,), reply_ns=settings.reply_ns, provisional_ns=0, ring_ns=ring_ns, trunk=settings.name
+    )
 
 
 def moves_on(emergency: bool, status: int, local: bool) -> bool:
-    """Whether the next stage is tried after this outcome: time-outs, transport failures and server failures of the
-    network do; what the called party itself said does not. An emergency call goes on after every refusal but 487."""
+    """Whether the next stage is tried after this outcome: time-outs, transport failures and server
+    failures of the network do; what the called party itself said does not. An emergency call goes on after
+    every refusal but 487."""
     if emergency:
         return status != 487
     return local or status == 408 or 500 <= status < 600

@@ -1,7 +1,7 @@
 """Bindings of lines to contacts (RFC 3261 section 10.3; Path of RFC 3327 is tolerated and kept).
 
-A contact is reached over the flow it registered from, whatever its URI says, so phones behind NAT can be called and a
-Contact pointing elsewhere sends nothing anywhere.
+A contact is reached over the flow it registered from, whatever its URI says, so phones behind NAT can be
+called and a Contact pointing elsewhere sends nothing anywhere.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from switch.malformed import Malformed
 from switch.ports import NS_PER_S, Address, Append, BindingRemoved, BindingSaved, Flow, Moment
 from switch.routing.lines import Line
 from switch.sip.headers import parse_small_number
-from switch.malformed import Malformed
 from switch.sip.message import Request
 from switch.sip.uri import parse_name_addr, parse_uri
 
@@ -22,7 +22,8 @@ MAX_URI = 512
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One contact of a line. `q` is in thousandths; `expires_ns` on the wall clock, so that it survives a restart."""
+    """One contact of a line. `q` is in thousandths; `expires_ns` on the wall clock, so that it survives a
+    restart."""
 
     contact: str
     params: str
@@ -63,19 +64,28 @@ class Registrar:
         self._bindings: dict[str, dict[str, Binding]] = {}
 
     def register(self, line: Line, request: Request, flow: Flow, now: Moment) -> list[str]:
-        """Carry out a REGISTER that has been authenticated and authorised; returns the Contact rows of the 200.
+        """Carry out a REGISTER that has been authenticated and authorised; returns the Contact rows of the
+        200.
 
         All or nothing (section 10.3 step 7).
 
         Raises:
-            Malformed: 400 for bad contacts, 423 for too short an expiry, 403 for too many contacts, 500 for a request
-                out of order.
+            Malformed: 400 for bad contacts, 423 for too short an expiry, 403 for too many contacts,
+                500 for a request out of order.
+
         """
         bindings = self._live(line.user, now)
         values = request.values("Contact")
         default_s = parse_small_number(request.get("Expires"), self.limits.default_s, 1 << 31)
         if "*" in values:
-            if len(values) > 1 or request.get("Expires", ) is None or default_s != 0:
+            if (
+                len(values) > 1
+                or request.get(
+                    "Expires",
+                )
+                is None
+                or default_s != 0
+            ):
                 raise Malformed(400, "Bad Contact")
             for binding in bindings.values():
                 self._check_order(binding, request)
@@ -130,11 +140,24 @@ class Registrar:
         transport, local_host, local_port, remote_host, remote_port = state["flow"]
         flow = Flow(transport, Address(local_host, local_port), Address(remote_host, remote_port))
         self._bindings.setdefault(user, {})[contact] = Binding(
-            contact, state["params"], state["call_id"], state["cseq"], state["q"], expires_ns, flow, state["device"]
+            contact,
+            state["params"],
+            state["call_id"],
+            state["cseq"],
+            state["q"],
+            expires_ns,
+            flow,
+            state["device"],
         )
 
     def _change(
-        self, bindings: dict[str, Binding], value: str, default_s: int, request: Request, flow: Flow, now: Moment
+        self,
+        bindings: dict[str, Binding],
+        value: str,
+        default_s: int,
+        request: Request,
+        flow: Flow,
+        now: Moment,
     ) -> Binding:
         address = parse_name_addr(value)
         if len(address.uri) > MAX_URI:
@@ -151,7 +174,11 @@ class Registrar:
             raise Malformed(423, "Interval Too Brief")
         expires_s = min(expires_s, self.limits.max_s)
         kept = "".join(
-            f";{name}" if content is None else f';{name}="{content}"' if _needs_quotes(content) else f";{name}={content}"
+            f";{name}"
+            if content is None
+            else f';{name}="{content}"'
+            if _needs_quotes(content)
+            else f";{name}={content}"
             for name, content in address.params.items()
             if name != "expires"
         )
@@ -187,7 +214,9 @@ class Registrar:
 
     def _save(self, user: str, binding: Binding) -> None:
         self._bindings.setdefault(user, {})[binding.contact] = binding
-        self._append(Append(BindingSaved(user, binding.contact, binding.expires_ns, binding.state()), hold=False))
+        self._append(
+            Append(BindingSaved(user, binding.contact, binding.expires_ns, binding.state()), hold=False)
+        )
 
     def _remove(self, user: str, contact: str) -> None:
         bindings = self._bindings.get(user)

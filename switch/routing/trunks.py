@@ -1,7 +1,8 @@
 """Carriers: where they are now, whether they answer, and how many calls they carry.
 
-A trunk's host name is resolved in the background and its health is learnt from OPTIONS probes and from calls; a call
-never waits for either. A trunk thought to be down is tried last, not left out: probing can be wrong.
+A trunk's host name is resolved in the background and its health is learnt from OPTIONS probes and from
+calls; a call never waits for either. A trunk thought to be down is tried last, not left out: probing can
+be wrong.
 """
 
 from __future__ import annotations
@@ -59,7 +60,13 @@ class Trunk:
 class Trunks:
     """All carriers in the order of the configuration."""
 
-    def __init__(self, settings: Iterable[TrunkSettings], endpoint: Endpoint, locals_: Iterable[Flow], token: Callable[[int], str]) -> None:
+    def __init__(
+        self,
+        settings: Iterable[TrunkSettings],
+        endpoint: Endpoint,
+        locals_: Iterable[Flow],
+        token: Callable[[int], str],
+    ) -> None:
         self._endpoint = endpoint
         self._locals = {6 if ":" in flow.local.host else 4: flow for flow in reversed(list(locals_))}
         self._token = token
@@ -78,7 +85,8 @@ class Trunks:
         return self._trunks.get(name)
 
     def replace(self, settings: Iterable[TrunkSettings]) -> None:
-        """Take over a new configuration; probing starts afresh, health and addresses of unchanged hosts stay."""
+        """Take over a new configuration; probing starts afresh, health and addresses of unchanged hosts
+        stay."""
         old = self._trunks
         self._trunks = {}
         self._generation += 1
@@ -101,10 +109,13 @@ class Trunks:
 
     def names_to_resolve(self) -> list[tuple[str, str]]:
         """Trunk and host name, for those configured by name."""
-        return [(name, t.settings.host) for name, t in self._trunks.items() if not _is_literal(t.settings.host)]
+        return [
+            (name, t.settings.host) for name, t in self._trunks.items() if not _is_literal(t.settings.host)
+        ]
 
     def admitted_from(self, remote: Address) -> Trunk | None:
-        """The trunk whose calls come from this address: its own host and port, or any port of its `sources`."""
+        """The trunk whose calls come from this address: its own host and port, or any port of its
+        `sources`."""
         trunk = self._by_address.get(remote)
         if trunk is None and self._networks:
             address = ip_address(remote.host.partition("%")[0])
@@ -116,7 +127,8 @@ class Trunks:
         able = [
             trunk
             for name, trunk in self._trunks.items()
-            if trunk.carries(number) and (trunk.settings.max_calls is None or running(name) < trunk.settings.max_calls)
+            if trunk.carries(number)
+            and (trunk.settings.max_calls is None or running(name) < trunk.settings.max_calls)
         ]
         return sorted((trunk for trunk in able if trunk.hosts), key=lambda trunk: not trunk.up)
 
@@ -172,7 +184,8 @@ class _Probe:
 
 
 class _ProbeAnswer:
-    """What an OPTIONS says of a trunk: any final response but 503 means that somebody is there (RFC 3261 section 11)."""
+    """What an OPTIONS says of a trunk: any final response but 503 means that somebody is there (RFC 3261
+    section 11)."""
 
     __slots__ = ("_trunk",)
 

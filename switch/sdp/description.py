@@ -1,8 +1,9 @@
-"""One SDP body: where each medium is to be sent, and the same body with our addresses in it (RFC 8866, RFC 3264).
+"""One SDP body: where each medium is to be sent, and the same body with our addresses in it (RFC 8866, RFC
+3264).
 
-Editing keeps every line that it does not have to change, known or not. What would show the other party's addresses or
-equipment is replaced (o=, s=, c=, ports) or left out (ICE candidates, RFC 8839; a=rtcp, RFC 3605): the switch anchors
-the media, so those lines would be untrue.
+Editing keeps every line that it does not have to change, known or not. What would show the other party's
+addresses or equipment is replaced (o=, s=, c=, ports) or left out (ICE candidates, RFC 8839; a=rtcp, RFC
+3605): the switch anchors the media, so those lines would be untrue.
 """
 
 from __future__ import annotations
@@ -141,8 +142,8 @@ def _connection_host(line: str) -> str:
 
 
 def print_with(description: Description, host: str, ports: list[int]) -> str:
-    """The body from the line after o= on, with `host` and one of `ports` for each medium (0 rejects it). `v=0` and our own
-    origin go before it: the version in there depends on whether the rest has changed."""
+    """The body from the line after o= on, with `host` and one of `ports` for each medium (0 rejects it).
+    `v=0` and our own origin go before it: the version in there depends on whether the rest has changed."""
     family = "IP6" if ":" in host else "IP4"
     ours = f"c=IN {family} {host}"
     out: list[str] = []

@@ -1,1 +1,2 @@
-"""SIP without input or output: messages, URIs, transactions, dialogs and digest. It knows no call, price or socket."""
+"""SIP without input or output: messages, URIs, transactions, dialogs and digest. It knows no call, price
+or socket."""

@@ -14,7 +14,9 @@ class Acknowledgement:
 
     __slots__ = ("_data", "_flow", "_interval_ns", "_on_missing", "_repeat", "_timeout", "_wire", "cseq")
 
-    def __init__(self, wire: Wire, flow: Flow, data: bytes, cseq: int, on_missing: Callable[[], None]) -> None:
+    def __init__(
+        self, wire: Wire, flow: Flow, data: bytes, cseq: int, on_missing: Callable[[], None]
+    ) -> None:
         self.cseq = cseq
         self._wire = wire
         self._flow = flow

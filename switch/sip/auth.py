@@ -99,7 +99,8 @@ class Authenticator:
         nonce = self._make_nonce(now_ns // NS_PER_S)
         tail = ", stale=true" if stale else ""
         return [
-            f'Digest realm="{self.realm}", nonce="{nonce}", algorithm={algorithm}, qop="auth"{tail}' for algorithm in algorithms
+            f'Digest realm="{self.realm}", nonce="{nonce}", algorithm={algorithm}, qop="auth"{tail}'
+            for algorithm in algorithms
         ]
 
     def check(
@@ -128,7 +129,9 @@ class Authenticator:
             expected = digest(algorithm, f"{secret}:{nonce}:{ha2}")
         else:
             expected = digest(algorithm, f"{secret}:{nonce}:{nc}:{cnonce}:{qop}:{ha2}")
-        right = hmac.compare_digest(expected.encode(), params.get("response", "").lower().encode("utf-8", "surrogateescape"))
+        right = hmac.compare_digest(
+            expected.encode(), params.get("response", "").lower().encode("utf-8", "surrogateescape")
+        )
         age_s = self._nonce_age_s(nonce, now_ns // NS_PER_S)
         if age_s is None or not secret:
             return Verdict.STALE if age_s is None else Verdict.WRONG
@@ -202,19 +205,29 @@ def _same_resource(digest_uri: str, request_uri: str) -> bool:
     return not made_for.user and (made_for.host, made_for.port or 5060) == (wanted.host, wanted.port or 5060)
 
 
-def answer(challenge_rows: list[str], method: str, uri: str, user: str, password: str, cnonce: str, nc: int = 1) -> str | None:
+def answer(
+    challenge_rows: list[str], method: str, uri: str, user: str, password: str, cnonce: str, nc: int = 1
+) -> str | None:
     """The Authorization value for a challenge, with the strongest algorithm we know; None when there is
     none we can meet."""
-    offers = [params for row in challenge_rows if (params := parse_digest(row)) and params.get("algorithm", "MD5").upper() in ALGORITHMS]
+    offers = [
+        params
+        for row in challenge_rows
+        if (params := parse_digest(row)) and params.get("algorithm", "MD5").upper() in ALGORITHMS
+    ]
     if not offers:
         return None
     params = max(offers, key=lambda offer: offer.get("algorithm", "MD5").upper() == "SHA-256")
-    algorithm, realm, nonce = params.get("algorithm", "MD5").upper(), params.get("realm", ""), params.get("nonce", "")
+    algorithm, realm, nonce = (
+        params.get("algorithm", "MD5").upper(),
+        params.get("realm", ""),
+        params.get("nonce", ""),
+    )
     secret = ha1(algorithm, user, realm, password)
     ha2 = digest(algorithm, f"{method}:{uri}")
     head = (
-        f"Digest username={_quoted(user)}, realm={_quoted(realm)}, nonce={_quoted(nonce)}, uri={_quoted(uri)}, "
-        f"algorithm={algorithm}"
+        f"Digest username={_quoted(user)}, realm={_quoted(realm)}, nonce={_quoted(nonce)}, "
+        f"uri={_quoted(uri)}, algorithm={algorithm}"
     )
     if "opaque" in params:
         head += f", opaque={_quoted(params['opaque'])}"

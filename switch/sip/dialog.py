@@ -1,4 +1,5 @@
-"""Dialogs (RFC 3261 section 12): what two user agents remember of each other, and the requests they send inside it."""
+"""Dialogs (RFC 3261 section 12): what two user agents remember of each other, and the requests they send
+inside it."""
 
 from __future__ import annotations
 
@@ -7,8 +8,8 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from switch.ports import Address
 from switch.malformed import Malformed
+from switch.ports import Address
 from switch.sip.message import Fields, Request, Response
 from switch.sip.uri import parse_name_addr, parse_uri
 
@@ -19,7 +20,17 @@ _TAG = re.compile(r"\s*;\s*tag\s*=[^;]*", re.I)
 class Dialog:
     """One dialog, early or confirmed. `local` and `remote` are From/To values without tags."""
 
-    __slots__ = ("call_id", "local", "local_cseq", "local_tag", "remote", "remote_cseq", "remote_tag", "remote_target", "route_set")
+    __slots__ = (
+        "call_id",
+        "local",
+        "local_cseq",
+        "local_tag",
+        "remote",
+        "remote_cseq",
+        "remote_tag",
+        "remote_target",
+        "route_set",
+    )
 
     def __init__(
         self,
@@ -74,8 +85,11 @@ class Dialog:
             remote_cseq=None,
         )
 
-    def request(self, method: str, *, cseq: int | None = None, fields: Fields | None = None, body: bytes = b"") -> Request:
-        """A request inside the dialog (section 12.2.1.1). ACK gives the `cseq` of its INVITE; others count on."""
+    def request(
+        self, method: str, *, cseq: int | None = None, fields: Fields | None = None, body: bytes = b""
+    ) -> Request:
+        """A request inside the dialog (section 12.2.1.1). ACK gives the `cseq` of its INVITE; others count
+        on."""
         if cseq is None:
             self.local_cseq += 1
             cseq = self.local_cseq
@@ -105,7 +119,8 @@ class Dialog:
         return True
 
     def next_hop(self) -> Address | None:
-        """Where requests go by the route set or the remote target, when that is an address and not a name (section 12.2.1.1)."""
+        """Where requests go by the route set or the remote target, when that is an address and not a name
+        (section 12.2.1.1)."""
         target = _uri_of(self.route_set[0]) if self.route_set else self.remote_target
         try:
             uri = parse_uri(target)

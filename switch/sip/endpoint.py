@@ -1,8 +1,9 @@
-"""The transaction layer as a whole: finds the transaction or dialog a message belongs to (RFC 3261 sections 8, 12.2.2, 17, 18).
+"""The transaction layer as a whole: finds the transaction or dialog a message belongs to (RFC 3261 sections
+8, 12.2.2, 17, 18).
 
-Upwards it speaks to an `EndpointUser` (new requests) and to `DialogUser`s (requests inside their dialog); downwards it
-calls `transmit`. Everything that can be answered without knowing calls is answered here: broken messages, CANCEL,
-requests of dialogs that do not exist, unknown methods and extensions.
+Upwards it speaks to an `EndpointUser` (new requests) and to `DialogUser`s (requests inside their dialog);
+downwards it calls `transmit`. Everything that can be answered without knowing calls is answered here:
+broken messages, CANCEL, requests of dialogs that do not exist, unknown methods and extensions.
 """
 
 from __future__ import annotations
@@ -27,7 +28,15 @@ from switch.sip.uri import split_values
 from switch.timers import TimerQueue
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER"
-_KNOWN_METHODS = frozenset(ALLOW.split(", ")) | {"PRACK", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE", "PUBLISH"}
+_KNOWN_METHODS = frozenset(ALLOW.split(", ")) | {
+    "PRACK",
+    "UPDATE",
+    "SUBSCRIBE",
+    "NOTIFY",
+    "REFER",
+    "MESSAGE",
+    "PUBLISH",
+}
 _RPORT = re.compile(r"\s*;\s*rport\s*(?:=[^;\s]*)?(?=\s*(?:;|\Z))", re.I)
 _RECEIVED = re.compile(r"\s*;\s*received\s*=[^;]*", re.I)
 _DEFAULT_PORT = {"TLS": 5061, "WSS": 443, "WS": 80}
@@ -72,7 +81,7 @@ class Endpoint:
         self._clients: dict[ClientKey, ClientTransaction | InviteClient] = {}
         self._servers: dict[ServerKey, ServerTransaction | InviteServer] = {}
 
-    # --- from the network ---------------------------------------------------------------------------------------
+    # --- from the network -----------------------------------------------------------------------------------
 
     def receive(self, flow: Flow, data: bytes) -> None:
         """One datagram. Never raises for what a peer sent."""
@@ -89,7 +98,8 @@ class Endpoint:
             self._receive_unparsable(message, flow)
 
     def flow_failed(self, data: bytes) -> None:
-        """A datagram of ours could not be sent: the transaction behind it, if it is a client's, has failed."""
+        """A datagram of ours could not be sent: the transaction behind it, if it is a client's, has
+        failed."""
         message = parse_datagram(data)
         if isinstance(message, Request) and message.method != "ACK":
             transaction = self._clients.get((message.via.branch, message.method))
@@ -124,7 +134,8 @@ class Endpoint:
             if method != "ACK":
                 self.counters["retransmission_received"] += 1
             elif isinstance(transaction, InviteServer) and transaction.tag:
-                # The ACK of a 2xx under the INVITE's branch is the dialog's (RFC 6026 section 7.1), whatever its To says:
+                # The ACK of a 2xx under the INVITE's branch is the dialog's (RFC 6026 section 7.1), whatever
+                # its To says:
                 # pyVoIP writes a new tag there.
                 owner = self.dialogs.get((request.call_id, transaction.tag))
                 if owner is not None:
@@ -167,7 +178,7 @@ class Endpoint:
         else:
             self.reply(cancel, flow, 481)
 
-    # --- for those above ----------------------------------------------------------------------------------------
+    # --- for those above ------------------------------------------------------------------------------------
 
     def open_invite_server(self, request: Request, flow: Flow) -> InviteServer:
         """A server transaction for a new INVITE; the caller of this sets its `user`."""
@@ -184,21 +195,31 @@ class Endpoint:
         return transaction
 
     def reply(
-        self, request: Request, flow: Flow, status: int, *, fields: Fields | None = None, reason: str = "", body: bytes = b""
+        self,
+        request: Request,
+        flow: Flow,
+        status: int,
+        *,
+        fields: Fields | None = None,
+        reason: str = "",
+        body: bytes = b"",
     ) -> None:
         """Answer without keeping state (section 8.2.7); an ACK is never answered."""
         if request.method == "ACK":
             return
         tag = self._stateless_tag(request)
         self._transmit_response(
-            self._way_back(request, flow), respond(request, status, tag=tag, fields=fields, reason=reason, body=body)
+            self._way_back(request, flow),
+            respond(request, status, tag=tag, fields=fields, reason=reason, body=body),
         )
 
     def refuse_method(self, request: Request, flow: Flow) -> None:
         """A method that is not served here: 405 where it is known, 501 where it is not (section 8.2.1)."""
         self.reply(request, flow, 405 if request.method in _KNOWN_METHODS else 501, fields={"Allow": [ALLOW]})
 
-    def response(self, request: Request, status: int, *, tag: str = "", fields: Fields | None = None, body: bytes = b"") -> Response:
+    def response(
+        self, request: Request, status: int, *, tag: str = "", fields: Fields | None = None, body: bytes = b""
+    ) -> Response:
         """A response to send through a server transaction; without `tag`, To gets a stateless one."""
         return respond(request, status, tag=tag or self._stateless_tag(request), fields=fields, body=body)
 
@@ -227,7 +248,8 @@ class Endpoint:
         return True
 
     def acknowledge(self, ack: Request, flow: Flow) -> bytes:
-        """Send the ACK of a 2xx, outside any transaction (section 13.2.2.4); returned for sending it again."""
+        """Send the ACK of a 2xx, outside any transaction (section 13.2.2.4); returned for sending it
+        again."""
         self._stamp(ack, flow)
         data = ack.encode()
         self._send(flow, data)
@@ -253,7 +275,7 @@ class Endpoint:
         """How much state there is, for metrics and tests."""
         return {"clients": len(self._clients), "servers": len(self._servers), "dialogs": len(self.dialogs)}
 
-    # --- Wire ---------------------------------------------------------------------------------------------------
+    # --- Wire -----------------------------------------------------------------------------------------------
 
     def transmit(self, flow: Flow, data: bytes, *, again: bool = False) -> None:
         """Send for a transaction."""
@@ -271,7 +293,7 @@ class Endpoint:
         """A server transaction is over."""
         self._servers.pop(key, None)
 
-    # --- details ------------------------------------------------------------------------------------------------
+    # --- details --------------------------------------------------------------------------------------------
 
     def _stamp(self, request: Request, flow: Flow) -> ClientKey:
         """Our Via on top, and the fields every request of ours has."""
@@ -290,8 +312,9 @@ class Endpoint:
 
     @staticmethod
     def _note_source(request: Request, flow: Flow) -> None:
-        """Write into the topmost Via where the request came from (section 18.2.1, RFC 3581 section 4). Once for each
-        request, before its responses copy the Via; what the sender wrote there of its own accord does not count."""
+        """Write into the topmost Via where the request came from (section 18.2.1, RFC 3581 section 4).
+        Once for each request, before its responses copy the Via; what the sender wrote there of its own
+        accord does not count."""
         via = request.via
         params = via.params
         host, port = flow.remote
@@ -307,8 +330,8 @@ class Endpoint:
 
     @staticmethod
     def _way_back(request: Request, flow: Flow) -> Flow:
-        """Where responses go (section 18.2.2, RFC 3581): streams answer on themselves, a datagram without rport is answered
-        to its source host and the port of its Via."""
+        """Where responses go (section 18.2.2, RFC 3581): streams answer on themselves, a datagram without
+        rport is answered to its source host and the port of its Via."""
         via = request.via
         if "rport" in via.params or flow.transport != "udp":
             return flow

@@ -1,4 +1,5 @@
-"""Header field names and the values every message carries: Via, CSeq, Max-Forwards, Reason (RFC 3261 section 20, RFC 3326)."""
+"""Header field names and the values every message carries: Via, CSeq, Max-Forwards, Reason (RFC 3261
+section 20, RFC 3326)."""
 
 from __future__ import annotations
 
@@ -30,16 +31,24 @@ COMPACT = {
     "y": "Identity",
 }
 
-_KNOWN = """Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Authentication-Info Authorization
-Call-ID Call-Info Contact Content-Disposition Content-Encoding Content-Language Content-Length Content-Type CSeq Date
-Diversion Error-Info Event Expires From Geolocation Geolocation-Routing History-Info Identity In-Reply-To Join Max-Forwards
-Min-Expires Min-SE MIME-Version Organization P-Asserted-Identity P-Early-Media P-Preferred-Identity Path Priority Privacy
-Proxy-Authenticate Proxy-Authorization Proxy-Require RAck RSeq Reason Record-Route Refer-To Referred-By Reject-Contact
-Replaces Reply-To Request-Disposition Require Resource-Priority Retry-After Route Server Service-Route Session-Expires
-Subject Subscription-State Supported Timestamp To Unsupported User-Agent Via Warning WWW-Authenticate""".split()
+_NAMES = """
+Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Authentication-
+Info Authorization Call-ID Call-Info Contact Content-Disposition Content-Encoding Content-Language
+Content-Length Content-Type CSeq Date Diversion Error-Info Event Expires From Geolocation
+Geolocation-Routing History-Info Identity In-Reply-To Join Max-Forwards Min-Expires Min-SE MIME-
+Version Organization P-Asserted-Identity P-Early-Media P-Preferred-Identity Path Priority Privacy
+Proxy-Authenticate Proxy-Authorization Proxy-Require RAck RSeq Reason Record-Route Refer-To
+Referred-By Reject-Contact Replaces Reply-To Request-Disposition Require Resource-Priority Retry-
+After Route Server Service-Route Session-Expires Subject Subscription-State Supported Timestamp To
+Unsupported User-Agent Via Warning WWW-Authenticate
+"""
+_KNOWN = tuple(_NAMES.split())
 
 SPELLINGS = (
-    {name: name for name in _KNOWN} | {name.lower(): name for name in _KNOWN} | COMPACT | {k.upper(): v for k, v in COMPACT.items()}
+    {name: name for name in _KNOWN}
+    | {name.lower(): name for name in _KNOWN}
+    | COMPACT
+    | {k.upper(): v for k, v in COMPACT.items()}
 )
 _NAME = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+\Z")
 
@@ -125,7 +134,8 @@ def parse_cseq(text: str) -> tuple[int, str]:
 
 
 def parse_small_number(text: str | None, default: int, ceiling: int) -> int:
-    """A header's whole number; `default` where it is absent or no number, at most `ceiling` (tolerates 101 digits)."""
+    """A header's whole number; `default` where it is absent or no number, at most `ceiling` (tolerates 101
+    digits)."""
     if text is None:
         return default
     text = text.strip()

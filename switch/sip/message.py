@@ -1,8 +1,8 @@
 """SIP messages as values on the way through: start line, header fields, body (RFC 3261 section 7).
 
-Fields are kept by canonical name, each with its rows in order: order between different names carries no meaning
-(section 7.3.1). A message that the parser made carries its validated core values (`cseq`, `via`, `sender`,
-`recipient`); messages built here are printed with `encode` and read back by nobody.
+Fields are kept by canonical name, each with its rows in order: order between different names carries no
+meaning (section 7.3.1). A message that the parser made carries its validated core values (`cseq`, `via`,
+`sender`, `recipient`); messages built here are printed with `encode` and read back by nobody.
 """
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ class Message:
 
     @property
     def sdp(self) -> bytes:
-        """The session description: the body, or the first such part of a multipart body (RFC 5621); b'' when there is none."""
+        """The session description: the body, or the first such part of a multipart body (RFC 5621); b''
+        when there is none."""
         kind = self.content_type
         if kind == SDP_TYPE or not self.body:
             return self.body
@@ -188,10 +189,16 @@ class Response(Message):
 
 
 def respond(
-    request: Request, status: int, *, tag: str = "", reason: str = "", fields: Fields | None = None, body: bytes = b""
+    request: Request,
+    status: int,
+    *,
+    tag: str = "",
+    reason: str = "",
+    fields: Fields | None = None,
+    body: bytes = b"",
 ) -> Response:
-    """A response to `request` (RFC 3261 section 8.2.6): Via, From, To, Call-ID and CSeq copied, `tag` added to To
-    where it has none, Record-Route copied for what can make a dialog (section 12.1.1)."""
+    """A response to `request` (RFC 3261 section 8.2.6): Via, From, To, Call-ID and CSeq copied, `tag`
+    added to To where it has none, Record-Route copied for what can make a dialog (section 12.1.1)."""
     theirs = request.fields
     ours: Fields = {}
     for name in ("Via", "From", "To", "Call-ID", "CSeq"):

@@ -1,7 +1,8 @@
 """Bodies of several parts (RFC 2046 section 5.1, RFC 5621): finding the part that is wanted.
 
-Written for input from anybody: one pass over the bytes for each level, and no more than `DEPTH` levels. Parts are
-binary, as SIP has them; other transfer encodings (RFC 3261 section 7.4.1 asks for none) are left as they are.
+Written for input from anybody: one pass over the bytes for each level, and no more than `DEPTH` levels.
+Parts are binary, as SIP has them; other transfer encodings (RFC 3261 section 7.4.1 asks for none) are left
+as they are.
 """
 
 from __future__ import annotations

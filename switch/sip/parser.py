@@ -1,7 +1,8 @@
 """Bytes to messages (RFC 3261 sections 7, 8.2, 18.3), tolerant as RFC 4475 asks, never raising.
 
-The parse is lazy: start line and field rows are split, the fields that every element needs (Via, From, To, Call-ID,
-CSeq, Content-Length, Max-Forwards, the Request-URI) are checked, everything else is read by whoever wants it.
+The parse is lazy: start line and field rows are split, the fields that every element needs (Via, From, To,
+Call-ID, CSeq, Content-Length, Max-Forwards, the Request-URI) are checked, everything else is read by
+whoever wants it.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from switch.sip.headers import SINGLETONS, SPELLINGS, canonical, parse_cseq, parse_via
 from switch.malformed import Malformed
+from switch.sip.headers import SINGLETONS, SPELLINGS, canonical, parse_cseq, parse_via
 from switch.sip.message import Fields, Request, Response
 from switch.sip.uri import parse_name_addr, split_values
 
@@ -25,8 +26,8 @@ _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 
 @dataclass(frozen=True, slots=True)
 class Unparsable:
-    """A message that breaks the rules. With a `request`, as far as it could be read, it is answered with `status`;
-    without one nothing may be sent: it is noise, an ACK or a response."""
+    """A message that breaks the rules. With a `request`, as far as it could be read, it is answered with
+    `status`; without one nothing may be sent: it is noise, an ACK or a response."""
 
     status: int
     reason: str
@@ -38,7 +39,8 @@ KEEP_ALIVE = object()
 
 
 def parse_datagram(data: bytes) -> Request | Response | Unparsable | object:
-    """One datagram as a message; `KEEP_ALIVE` for a keep-alive. Bytes beyond Content-Length are ignored (section 18.3)."""
+    """One datagram as a message; `KEEP_ALIVE` for a keep-alive. Bytes beyond Content-Length are ignored
+    (section 18.3)."""
     if len(data) < 12 and not data.strip(b"\r\n\0"):
         return KEEP_ALIVE
     if data[:1] in (b"\r", b"\n"):
@@ -142,7 +144,8 @@ def _request(first: str, fields: Fields, body: bytes, fault: Malformed | None) -
 
 
 def _check(request: Request, body: bytes) -> None:
-    """What makes a request processable (RFC 3261 section 8.1.1), in the order that gives the most exact answer."""
+    """What makes a request processable (RFC 3261 section 8.1.1), in the order that gives the most exact
+    answer."""
     fields = request.fields
     via = fields.get("Via")
     if not via or not via[0]:

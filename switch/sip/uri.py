@@ -1,7 +1,8 @@
-"""SIP, SIPS and tel URIs (RFC 3261 section 19.1, RFC 3966), name-addr and the parameters behind it (section 20.10).
+"""SIP, SIPS and tel URIs (RFC 3261 section 19.1, RFC 3966), name-addr and the parameters behind it (section
+20.10).
 
-Parsing is tolerant where RFC 4475 tolerates and strict where a wrong reading would be a hole. Values are kept as they
-were written; `unescape` undoes percent-encoding exactly once, where a user part is compared.
+Parsing is tolerant where RFC 4475 tolerates and strict where a wrong reading would be a hole. Values are
+kept as they were written; `unescape` undoes percent-encoding exactly once, where a user part is compared.
 """
 
 from __future__ import annotations
@@ -16,9 +17,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*\Z")
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._\-]+)\Z")
 _BAD_IN_URI = re.compile(r'[\s<>"\x00-\x1f\x7f]')
 _PLAIN_PARAMS = re.compile(r';[^\s",]*\Z')
-_PLAIN_NAME_ADDR = re.compile(
-    r'(?:"([^"\\]*)"|([^<>":;,\s]*))[ \t]*<([^<>"\s\x00-\x1f\x7f]+)>(;[^\s",]*|)\Z'
-)
+_PLAIN_NAME_ADDR = re.compile(r'(?:"([^"\\]*)"|([^<>":;,\s]*))[ \t]*<([^<>"\s\x00-\x1f\x7f]+)>(;[^\s",]*|)\Z')
 _PARAM = re.compile(r'\s*;\s*([^=;,\s"]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|[^;,\s"]*))?\s*', re.S)
 
 
@@ -55,7 +54,8 @@ def split_params(text: str) -> dict[str, str | None]:
 
 
 class Uri(NamedTuple):
-    """A parsed sip or sips URI. `host` is lower-case, IPv6 without brackets; `port` 0 means none was given."""
+    """A parsed sip or sips URI. `host` is lower-case, IPv6 without brackets; `port` 0 means none was
+    given."""
 
     scheme: str
     user: str
@@ -102,7 +102,14 @@ def parse_uri(text: str) -> Uri:
     hostpart, question, headers = hostpart.partition("?")
     hostport, semicolon, params = hostpart.partition(";")
     host, port = split_host_port(hostport)
-    return Uri(scheme, user.partition(":")[0] if ":" in user else user, host, port, semicolon + params, question + headers)
+    return Uri(
+        scheme,
+        user.partition(":")[0] if ":" in user else user,
+        host,
+        port,
+        semicolon + params,
+        question + headers,
+    )
 
 
 def split_host_port(text: str) -> tuple[str, int]:
@@ -123,7 +130,9 @@ def split_host_port(text: str) -> tuple[str, int]:
         raise Malformed(400, "Bad host")
     port = 0
     if port_text:
-        if not (port_text.isascii() and port_text.isdigit() and len(port_text) <= 5 and int(port_text) <= 65535):
+        if not (
+            port_text.isascii() and port_text.isdigit() and len(port_text) <= 5 and int(port_text) <= 65535
+        ):
             raise Malformed(400, "Bad port")
         port = int(port_text)
     return (host[1:-1] if host[0] == "[" else host).lower(), port
@@ -135,7 +144,8 @@ def bracketed(host: str) -> str:
 
 
 class NameAddr(NamedTuple):
-    """`"Display" <uri>;params` as in From, To, Contact and Route; `uri` is text, parsed by whoever needs it."""
+    """`"Display" <uri>;params` as in From, To, Contact and Route; `uri` is text, parsed by whoever needs
+    it."""
 
     display: str
     uri: str

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -16,12 +16,16 @@ from tests.interop.sipp import SippRunner
 
 
 def require(command: str, package: str) -> None:
-    """Skip where a foreign SIP stack is missing; where peers are required (CI), fail."""
+    """Skip where a foreign SIP stack is missing; where peers are required, as in CI, fail."""
     if shutil.which(command) is None:
-        reason = f"{command} is not installed; on Debian or Ubuntu: apt-get install {package}"
-        if os.environ.get("BELSWITCH_REQUIRE_PEERS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing(f"{command} is not installed; on Debian or Ubuntu: apt-get install {package}")
+
+
+def missing(reason: str) -> NoReturn:
+    """A peer is not there."""
+    if os.environ.get("BELSWITCH_REQUIRE_PEERS") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -33,13 +37,19 @@ def sipp_installed() -> None:
 MakeServer = Callable[..., Server]
 
 
+@pytest.fixture(scope="session")
+def lines_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the lab's lines, imported once for all switches."""
+    return Server(tmp_path_factory.mktemp("lines") / "switch", Network()).database
+
+
 @pytest.fixture
-def make_server(tmp_path: Path) -> Iterator[MakeServer]:
+def make_server(tmp_path: Path, lines_database: Path) -> Iterator[MakeServer]:
     """Start a switch with a changed configuration; it is ended with the test."""
     servers: list[Server] = []
 
     def make(**changes: Any) -> Server:
-        server = Server(tmp_path / f"switch{len(servers)}", Network(), **changes)
+        server = Server(tmp_path / f"switch{len(servers)}", Network(), database=lines_database, **changes)
         servers.append(server)
         server.start()
         return server
@@ -50,9 +60,9 @@ def make_server(tmp_path: Path) -> Iterator[MakeServer]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, lines_database: Path) -> Iterator[Server]:
     """One switch for the tests of a module; it stops cleanly at the end."""
-    server = Server(tmp_path_factory.mktemp("interop") / "switch", Network())
+    server = Server(tmp_path_factory.mktemp("interop") / "switch", Network(), database=lines_database)
     server.start()
     yield server
     code = server.stop()

@@ -41,6 +41,11 @@ class Sipp:
             code = None
         assert code == 0, f"SIPp {self.scenario} ended with {code}\n{self._report()}"
 
+    def received(self) -> list[str]:
+        """Every message that came, as SIPp wrote it down."""
+        trace = Path(f"{self.trace}.msg").read_text(errors="replace")
+        return [part.strip() for part in re.findall(r"message received \[\d+\] bytes :\s+(.*?)\n-{40}", trace + "-" * 48, re.S)]
+
     def stop(self) -> None:
         """End the process, whatever it does."""
         if self.process.poll() is None:
@@ -51,7 +56,7 @@ class Sipp:
         """What SIPp says of its failure, and the end of what went over the wire."""
         texts = [
             path.read_text(errors="replace")[-limit:]
-            for path, limit in ((self.trace.with_suffix(".err"), 2000), (self.trace.with_suffix(".msg"), 8000))
+            for path, limit in ((Path(f"{self.trace}.err"), 2000), (Path(f"{self.trace}.msg"), 8000))
             if path.exists()
         ]
         return "\n".join(texts)

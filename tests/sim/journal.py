@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from switch.call.record import Cdr
+from switch.record import Cdr
 from switch.ports import (
     NS_PER_MS,
     NS_PER_S,

@@ -63,7 +63,7 @@ class Machine:
         moment: Callable[[], Moment],
         later: Callable[[int, Callable[[], None]], None],
         network: Network,
-        alive: Callable[[tuple[str, int]], bool],
+        quiet_ms: Callable[[tuple[str, int]], int],
         shuffle: bool,
     ) -> None:
         self.settings = settings
@@ -75,7 +75,7 @@ class Machine:
         self.lives = 0
         self.died_wall_ns: list[int] = []
         self.journal = Journal(random, later, lambda full: self.feed(JournalState(full)))
-        self.relay = VirtualRelay(random, later, self._hear, alive)
+        self.relay = VirtualRelay(random, later, self._hear, quiet_ms)
         self._random = random
         self._moment = moment
         self._later = later
@@ -190,8 +190,8 @@ class Machine:
         core = self.core
         return {
             **core.sizes(),
-            "sessions": len(core._sessions),
+            "sessions": len(core.calls._by_session),
             "measuring": len(core._measuring),
-            "running": len(core._running),
+            "running": len(core.calls._by_name),
             "relay_sessions": len(self.relay.sessions),
         }

@@ -34,6 +34,8 @@ class Network:
         self.unroutable: set[str] = set()
         self.drop: Callable[[Hop], bool] | None = None
         """A scenario's own loss: true for a datagram that is not to arrive."""
+        self.kth: dict[int, str] = {}
+        """The fate of certain datagrams, by their number in this run."""
         self._random = random
         self._later = later
         self._receivers: dict[Address, Receiver] = {}
@@ -67,6 +69,9 @@ class Network:
         return hop.fate != "refused"
 
     def _fate(self, may_fail: bool, weather: Weather, target: Address) -> str:
+        fate = self.kth.get(len(self.hops), "")
+        if fate:
+            return fate if may_fail or fate != "refused" else "lost"
         if may_fail and (target.host in self.unroutable or self._by_chance(weather.send_fails)):
             return "refused"
         if self._by_chance(weather.loss):

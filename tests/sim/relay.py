@@ -26,14 +26,14 @@ COUNTS = {"packets": 500, "bytes": 86_000, "lost": 5, "jitter_ms": 3}
 
 
 class VirtualRelay:
-    """`tell` takes what the relay says, `later` lets time pass, `alive` knows whether somebody sends from an address."""
+    """`tell` takes what the relay says, `later` lets time pass, `quiet_ms` knows for how long an address has sent nothing."""
 
     def __init__(
         self,
         random: Random,
         later: Callable[[int, Callable[[], None]], None],
         tell: Callable[[RelayMessage], None],
-        alive: Callable[[tuple[str, int]], bool],
+        quiet_ms: Callable[[tuple[str, int]], int],
     ) -> None:
         self.weather = Weather()
         self.sessions: dict[int, Session] = {}
@@ -44,7 +44,7 @@ class VirtualRelay:
         self._random = random
         self._later = later
         self._tell = tell
-        self._alive = alive
+        self._quiet_ms = quiet_ms
         self._gone: set[int] = set()
         """Sessions that failed to open or ended with the process: told of so, but perhaps too late."""
         self._life = 0
@@ -100,22 +100,22 @@ class VirtualRelay:
         if held is not None:
             held.silence_ms = silence_ms
             held.watch += 1
-            self._listen(session, held.watch)
+            if silence_ms:
+                self._listen(session, held.watch, silence_ms)
 
-    def _listen(self, session: int, watch: int) -> None:
+    def _listen(self, session: int, watch: int, delay_ms: int) -> None:
         held, life = self.sessions.get(session), self._life
-        if held is None or held.watch != watch or not held.silence_ms:
-            return
 
         def due() -> None:
-            if life != self._life or self.sessions.get(session) is not held or held.watch != watch:
+            if held is None or life != self._life or self.sessions.get(session) is not held or held.watch != watch:
                 return
-            if any(self._alive(target) for target in held.aims.values()):
-                self._listen(session, watch)
-            else:
+            quiet_ms = min((self._quiet_ms(target) for target in held.aims.values()), default=held.silence_ms)
+            if quiet_ms >= held.silence_ms:
                 self._say("silent", session)
+            else:
+                self._listen(session, watch, held.silence_ms - quiet_ms)
 
-        self._later(held.silence_ms * NS_PER_MS, due)
+        self._later(delay_ms * NS_PER_MS, due)
 
     def _close(self, session: int) -> None:
         held = self.sessions.pop(session, None)

@@ -108,4 +108,4 @@ def _reload(world: World, random: Random) -> None:
 def _end_some_call(world: World, random: Random) -> None:
     core = world.machine.core
     if core is not None and core.calls:
-        world.machine.feed(EndCall(random.choice(list(core.calls))))
+        world.machine.feed(EndCall(random.choice(list(core.calls)).id))

@@ -333,7 +333,7 @@ class Talk:
 
     def hush(self) -> None:
         """No more media from here."""
-        self.party.world.speaking.discard((self.party.address.host, self.port))
+        self.party.world.hush(self.party.address.host, self.port)
 
     # --- details ------------------------------------------------------------------------------------------------------
 
@@ -379,7 +379,7 @@ class Talk:
             self.reasons.append(message.get("Reason"))
 
     def _speak(self) -> None:
-        self.party.world.speaking.add((self.party.address.host, self.port))
+        self.party.world.speak(self.party.address.host, self.port)
 
     def abandon(self) -> None:
         """Nobody is here any more."""

@@ -18,7 +18,7 @@ from emergency.loader import load as load_emergency
 from emergency.psap import Directory, Gateway
 from rating.loader import load as load_rating
 from rating.tariff import TariffBook
-from switch.call.record import Cdr
+from switch.record import Cdr
 from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_MS, NS_PER_S, Address, Moment
 from switch.routing.lines import Line
@@ -131,9 +131,11 @@ class World:
         self.weather = weather
         self.mono_ns = 1_000 * NS_PER_S
         self.wall_offset_ns = START_WALL_NS - self.mono_ns
+        self.stepped = False
+        """Whether the wall clock was ever set in this world."""
         self.parties: dict[str, Party] = {}
-        self.speaking: set[tuple[str, int]] = set()
-        """Where somebody sends and hears media."""
+        self._speaking: dict[tuple[str, int], int | None] = {}
+        """Where media comes from: None while somebody speaks there, then when the last of it was heard."""
         self._shuffle = shuffle
         self._heap: list[tuple[int, int, int, Callable[[], None]]] = []
         self._count = 0
@@ -146,7 +148,7 @@ class World:
             moment=self.moment,
             later=self.later,
             network=self.network,
-            alive=self.speaking.__contains__,
+            quiet_ms=self._quiet_ms,
             shuffle=shuffle,
         )
         self.blow(weather)
@@ -160,6 +162,7 @@ class World:
     def step_clock(self, seconds: int) -> None:
         """Somebody sets the wall clock; time goes on as it did."""
         self.wall_offset_ns += seconds * NS_PER_S
+        self.stepped = True
 
     def later(self, delay_ns: int, fire: Callable[[], None]) -> None:
         """Call `fire` after so much virtual time; equal instants come in order, or shuffled."""
@@ -211,6 +214,19 @@ class World:
         )
         self.parties[name] = party
         return party
+
+    def speak(self, host: str, port: int) -> None:
+        """Somebody sends media from there now."""
+        self._speaking[host, port] = None
+
+    def hush(self, host: str, port: int) -> None:
+        """Nobody does any more."""
+        if self._speaking.get((host, port), 0) is None:
+            self._speaking[host, port] = self.mono_ns
+
+    def _quiet_ms(self, source: tuple[str, int]) -> int:
+        last_ns = self._speaking.get(source, 0)
+        return 0 if last_ns is None else (self.mono_ns - last_ns) // NS_PER_MS
 
     def media_port(self) -> int:
         """A port that nobody else in this world uses for media."""

@@ -40,11 +40,11 @@ class ClientTransaction:
     def receive(self, response: Response) -> None:
         """A response; the final one is passed up once."""
         match self.state, response.status < 200:
-            case (State.TRYING | State.PROCEEDING), True:
+            case ((State.TRYING | State.PROCEEDING), True):
                 self.state = State.PROCEEDING
                 if self.user is not None:
                     self.user.on_response(self, response)
-            case (State.TRYING | State.PROCEEDING), False:
+            case ((State.TRYING | State.PROCEEDING), False):
                 self._stop()
                 self.state = State.COMPLETED
                 user, self.user, self._data = self.user, None, b""

@@ -1,7 +1,7 @@
 """INVITE client transaction: RFC 3261 section 17.1.1 with the ACCEPTED state of RFC 6026 section 7.2.
 
-It acknowledges refusals itself; the ACK of a 2xx is the transaction user's (section 13.2.2.4). A user that has
-cancelled waits 64 * T1 for the final response (section 9.1), then the transaction gives up.
+It acknowledges refusals itself; the ACK of a 2xx is the transaction user's (section 13.2.2.4). A user that
+has cancelled waits 64 * T1 for the final response (section 9.1), then the transaction gives up.
 """
 
 from __future__ import annotations
@@ -28,7 +28,19 @@ class State(Enum):
 class InviteClient:
     """One INVITE of ours."""
 
-    __slots__ = ("_ack", "_data", "_interval_ns", "_timer_a", "_timer_b", "_wire", "flow", "key", "request", "state", "user")
+    __slots__ = (
+        "_ack",
+        "_data",
+        "_interval_ns",
+        "_timer_a",
+        "_timer_b",
+        "_wire",
+        "flow",
+        "key",
+        "request",
+        "state",
+        "user",
+    )
 
     def __init__(self, wire: Wire, key: ClientKey, request: Request, flow: Flow, user: ClientUser) -> None:
         self._wire = wire
@@ -45,29 +57,34 @@ class InviteClient:
         wire.transmit(flow, self._data)
 
     def receive(self, response: Response) -> None:
-        """A response. 2xx are passed up every time they come, also those of other forks (RFC 6026 section 7.2)."""
+        """A response. 2xx are passed up every time they come, also those of other forks (RFC 6026 section
+        7.2)."""
         match self.state, response.status // 100:
-            case (State.CALLING | State.PROCEEDING), 1:
+            case ((State.CALLING | State.PROCEEDING), 1):
                 if self.state is State.CALLING:
                     self._stop()
                     self._data = b""
                     self.state = State.PROCEEDING
                 self._pass_up(response)
-            case (State.CALLING | State.PROCEEDING), 2:
+            case ((State.CALLING | State.PROCEEDING), 2):
                 self._stop()
                 self._data = b""
                 self.state = State.ACCEPTED
-                self._timer_b = self._wire.timers.start(self._wire.timing.timeout_ns, self._terminate)  # timer M
+                self._timer_b = self._wire.timers.start(
+                    self._wire.timing.timeout_ns, self._terminate
+                )  # timer M
                 self._pass_up(response)
             case State.ACCEPTED, 2:
                 self._pass_up(response)
-            case (State.CALLING | State.PROCEEDING), _:
+            case ((State.CALLING | State.PROCEEDING), _):
                 self._stop()
                 self._data = b""
                 self.state = State.COMPLETED
                 self._ack = self._make_ack(response).encode()
                 self._wire.transmit(self.flow, self._ack)
-                self._timer_b = self._wire.timers.start(self._wire.timing.timeout_ns, self._terminate)  # timer D
+                self._timer_b = self._wire.timers.start(
+                    self._wire.timing.timeout_ns, self._terminate
+                )  # timer D
                 user, self.user = self.user, None
                 if user is not None:
                     user.on_response(self, response)
@@ -77,13 +94,16 @@ class InviteClient:
                 pass
 
     def cancel(self, reason: list[str]) -> Request | None:
-        """The CANCEL for this INVITE (section 9.1), once a provisional response allows it; None before that and after
-        the final response. Its branch is the INVITE's. Starts the wait for the final response."""
+        """The CANCEL for this INVITE (section 9.1), once a provisional response allows it; None before
+        that and after the final response. Its branch is the INVITE's. Starts the wait for the final
+        response."""
         if self.state is not State.PROCEEDING:
             return None
         theirs = self.request.fields
         fields: Fields = {
-            name: theirs[name] for name in ("Via", "From", "To", "Call-ID", "Max-Forwards", "Route") if name in theirs
+            name: theirs[name]
+            for name in ("Via", "From", "To", "Call-ID", "Max-Forwards", "Route")
+            if name in theirs
         }
         fields["CSeq"] = [f"{self.request.cseq[0]} CANCEL"]
         if reason:
@@ -100,7 +120,11 @@ class InviteClient:
     def _make_ack(self, response: Response) -> Request:
         """Section 17.1.1.3: the INVITE's branch, the response's To."""
         theirs = self.request.fields
-        fields: Fields = {name: theirs[name] for name in ("Via", "From", "Call-ID", "Max-Forwards", "Route") if name in theirs}
+        fields: Fields = {
+            name: theirs[name]
+            for name in ("Via", "From", "Call-ID", "Max-Forwards", "Route")
+            if name in theirs
+        }
         fields["To"] = response.rows("To")
         fields["CSeq"] = [f"{self.request.cseq[0]} ACK"]
         return Request("ACK", self.request.uri, fields)

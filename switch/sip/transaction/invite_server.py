@@ -1,7 +1,7 @@
 """INVITE server transaction: RFC 3261 section 17.2.1 with the ACCEPTED state of RFC 6026 section 7.1.
 
-The 2xx itself is repeated by the transaction user until its ACK comes (section 13.3.1.4); here ACCEPTED only absorbs
-the INVITE's retransmissions.
+The 2xx itself is repeated by the transaction user until its ACK comes (section 13.3.1.4); here ACCEPTED
+only absorbs the INVITE's retransmissions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,19 @@ class State(Enum):
 class InviteServer:
     """One INVITE as seen by its server. `flow` is where responses go."""
 
-    __slots__ = ("_interval_ns", "_last", "_timer", "_timer_g", "_wire", "flow", "key", "request", "state", "tag", "user")
+    __slots__ = (
+        "_interval_ns",
+        "_last",
+        "_timer",
+        "_timer_g",
+        "_wire",
+        "flow",
+        "key",
+        "request",
+        "state",
+        "tag",
+        "user",
+    )
 
     def __init__(self, wire: Wire, key: ServerKey, request: Request, flow: Flow) -> None:
         self._wire = wire
@@ -38,7 +50,8 @@ class InviteServer:
         self.state = State.PROCEEDING
         self.user: InviteServerUser | None = None
         self.tag = ""
-        """Our To tag, once the 2xx is sent: the dialog an ACK on this transaction belongs to (RFC 6026 section 7.1)."""
+        """Our To tag, once the 2xx is sent: the dialog an ACK on this transaction belongs to (RFC 6026
+        section 7.1)."""
         self._last: bytes = b""
         self._timer: Timer | None = None
         self._timer_g: Timer | None = None
@@ -47,7 +60,7 @@ class InviteServer:
     def receive(self, request: Request) -> None:
         """A retransmitted INVITE, or the ACK of a refusal."""
         match self.state, request.method:
-            case (State.PROCEEDING | State.COMPLETED), "INVITE":
+            case ((State.PROCEEDING | State.COMPLETED), "INVITE"):
                 if self._last:
                     self._wire.transmit(self.flow, self._last, again=True)
             case State.COMPLETED, "ACK":
@@ -58,13 +71,14 @@ class InviteServer:
                 pass  # ACCEPTED and CONFIRMED absorb retransmissions, RFC 6026 section 7.1
 
     def cancelled(self, request: Request) -> None:
-        """A CANCEL matched this transaction; it has an effect only before the final response (section 9.2)."""
+        """A CANCEL matched this transaction; it has an effect only before the final response (section
+        9.2)."""
         if self.state is State.PROCEEDING and self.user is not None:
             self.user.on_cancel(request)
 
     def respond(self, response: Response) -> bytes:
-        """Send a response; returned is what went out, for a 2xx that its user has to repeat. After a final one nothing more
-        is sent (b'')."""
+        """Send a response; returned is what went out, for a 2xx that its user has to repeat. After a final
+        one nothing more is sent (b'')."""
         if self.state is not State.PROCEEDING:
             return b""
         sent = self._last = response.encode()

@@ -13,8 +13,8 @@ ClientKey = tuple[str, str]
 def server_key(request: Request, method: str | None = None) -> ServerKey:
     """The key of the server transaction a request belongs to; ACK shares the key of its INVITE.
 
-    The CSeq number is part of it: some phones reuse a branch for the request that carries their credentials. Without
-    the magic cookie, or with nothing behind it, the rules of RFC 2543 apply.
+    The CSeq number is part of it: some phones reuse a branch for the request that carries their
+    credentials. Without the magic cookie, or with nothing behind it, the rules of RFC 2543 apply.
     """
     via = request.via
     method = method or ("INVITE" if request.method == "ACK" else request.method)

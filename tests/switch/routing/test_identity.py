@@ -1,4 +1,4 @@
-"""Who sends a request: by address, by digest; known and unknown users answered alike (RFC 3261 section 22)."""
+"""Who sends a request: by address or by digest; known and unknown users alike (RFC 3261 section 22)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,15 @@ PBX = make_line("pbx", numbers=("+3222345678",), sources=("203.0.113.5",))
 URI = "sip:switch.example"
 
 
+def identity_of(*lines: Line) -> Identity:
+    offered = {"udp": ("MD5",), "tls": ("MD5", "SHA-256")}
+    table = LineTable.of(lines)
+    return Identity(realm=REALM, nonce_ttl_s=300, algorithms=offered, entropy=Chance(), lines=table)
+
+
 @pytest.fixture
 def identity() -> Identity:
-    return Identity(realm=REALM, nonce_ttl_s=300, entropy=Chance(), lines=LineTable.of([ALICE, PBX]))
+    return identity_of(ALICE, PBX)
 
 
 def ask(
@@ -86,12 +92,24 @@ def test_a_replay_is_challenged_anew(identity: Identity) -> None:
     assert isinstance(ask(identity, value), Challenge)
 
 
-def test_the_algorithms_offered_are_the_lines() -> None:
-    line = make_line("alice", algorithms=("MD5", "SHA-256"))
-    identity = Identity(realm=REALM, nonce_ttl_s=300, entropy=Chance(), lines=LineTable.of([line]))
-    outcome = ask(identity)
+@pytest.mark.parametrize(
+    ("line", "transport", "offered"),
+    [
+        ((), "udp", ["MD5"]),
+        ((), "tls", ["MD5", "SHA-256"]),
+        (("SHA-256",), "udp", ["SHA-256"]),
+        (("MD5", "SHA-256"), "udp", ["MD5", "SHA-256"]),
+    ],
+)
+@pytest.mark.parametrize("user", ["alice", "nobody"])
+def test_the_algorithms_offered_are_the_lines_or_else_the_transports(
+    line: tuple[str, ...], transport: str, offered: list[str], user: str
+) -> None:
+    identity = identity_of(make_line("alice", algorithms=line))
+    request = make_request("REGISTER", URI, fields={"From": f"<sip:{user}@switch.example>;tag=1"})
+    outcome = identity.identify(request, FLOW._replace(transport=transport), at(0))
     assert isinstance(outcome, Challenge)
-    assert [row.split("algorithm=")[1].split(",")[0] for row in outcome.rows] == ["MD5", "SHA-256"]
+    assert [row.split("algorithm=")[1].split(",")[0] for row in outcome.rows] == offered
 
 
 def test_who_a_request_is_said_to_be_of(identity: Identity) -> None:

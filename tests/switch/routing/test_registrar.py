@@ -7,7 +7,7 @@ import json
 import pytest
 
 from switch.malformed import Malformed
-from switch.ports import NS_PER_S, Address, Append, BindingRemoved, BindingSaved
+from switch.ports import NS_PER_S, Address, Append, BindingRemoved, BindingSaved, Flow
 from switch.routing.registrar import MAX_URI, Registrar, RegistrarLimits
 from tests.switch.routing.support import make_line
 from tests.switch.sip.support import FLOW, WALL_NS, Row, at, make_request
@@ -31,26 +31,29 @@ class Office:
         self.journal.append(order.entry)
 
     def register(
-        self, *contacts: str, call_id: str = "reg-1", cseq: int = 0, flow: object = FLOW, **fields: Row
+        self,
+        *contacts: str,
+        expires: str | None = None,
+        call_id: str = "reg-1",
+        cseq: int = 0,
+        flow: Flow = FLOW,
+        device: str | None = None,
     ) -> list[str]:
         self._cseq = cseq or self._cseq + 1
-        request = make_request(
-            "REGISTER",
-            "sip:switch.example",
-            fields={
-                "Contact": list(contacts) or None,
-                "Call-ID": call_id,
-                "CSeq": f"{self._cseq} REGISTER",
-                **fields,
-            },
-        )
-        assert isinstance(flow, type(FLOW))
+        fields: dict[str, Row] = {
+            "Contact": list(contacts) or None,
+            "Expires": expires,
+            "Call-ID": call_id,
+            "CSeq": f"{self._cseq} REGISTER",
+            "User-Agent": device,
+        }
+        request = make_request("REGISTER", "sip:switch.example", fields=fields)
         return self.registrar.register(LINE, request, flow, at(1000 * self.now_s))
 
-    def refused(self, *contacts: str, **fields: Row) -> int:
+    def refused(self, *contacts: str, expires: str | None = None, cseq: int = 0) -> int:
         before, journal = self.contacts(), list(self.journal)
         with pytest.raises(Malformed) as caught:
-            self.register(*contacts, **fields)  # type: ignore[arg-type]
+            self.register(*contacts, expires=expires, cseq=cseq)
         assert self.contacts() == before, "all or nothing"
         assert self.journal == journal
         return caught.value.status
@@ -77,7 +80,7 @@ def test_a_contact_is_bound_and_told_back(office: Office) -> None:
 
 def test_a_binding_is_reached_over_the_flow_it_came_on(office: Office) -> None:
     nat = FLOW._replace(remote=Address("203.0.113.5", 33_333))
-    office.register(f"<{DESK}>", flow=nat, **{"User-Agent": "Phone/1.0 " + "x" * 100})
+    office.register(f"<{DESK}>", flow=nat, device="Phone/1.0 " + "x" * 100)
     (binding,) = office.registrar.bindings("alice", at(0))
     assert binding.flow == nat
     assert binding.device == ("Phone/1.0 " + "x" * 100)[:64]
@@ -92,8 +95,9 @@ def test_several_contacts_come_best_q_first(office: Office) -> None:
 
 @pytest.mark.parametrize(
     ("q", "thousandths"),
-    [("", 1000), (";q=1", 1000), (";q=1.000", 1000), (";q=0", 0), (";q=0.5", 500), (";q=0.1234", 123), (";q=0.05", 50),
-     (";q=1.9", 1000), (";q=2", 1000), (";q=x", 1000), (";q=0.x", 1000), (";q", 1000), (";q=", 1000)],
+    [("", 1000), (";q=1", 1000), (";q=1.000", 1000), (";q=0", 0), (";q=0.5", 500), (";q=0.1234", 123),
+     (";q=0.05", 50), (";q=1.9", 1000), (";q=2", 1000), (";q=x", 1000), (";q=0.x", 1000),
+     (";q", 1000), (";q=", 1000)],
 )  # fmt: skip
 def test_q_values(office: Office, q: str, thousandths: int) -> None:
     office.register(f"<{DESK}>{q}")
@@ -115,13 +119,13 @@ def test_q_values(office: Office, q: str, thousandths: int) -> None:
     ],
 )
 def test_how_long_a_binding_lives(office: Office, contact: str, expires: str | None, seconds: int) -> None:
-    assert office.register(f"<{DESK}>{contact}", Expires=expires) == [f"<{DESK}>;expires={seconds}"]
+    assert office.register(f"<{DESK}>{contact}", expires=expires) == [f"<{DESK}>;expires={seconds}"]
 
 
 @pytest.mark.parametrize(("contact", "expires"), [(";expires=59", None), ("", "59"), (";expires=1", "3600")])
 def test_too_short_an_expiry_is_423(office: Office, contact: str, expires: str | None) -> None:
     office.register(f"<{SOFT}>")
-    assert office.refused(f"<{DESK}>{contact}", Expires=expires) == 423
+    assert office.refused(f"<{DESK}>{contact}", expires=expires) == 423
 
 
 def test_one_bad_contact_leaves_all_as_it_was(office: Office) -> None:
@@ -160,7 +164,7 @@ def test_sweeping_drops_what_nobody_looks_at(office: Office) -> None:
 def test_expires_0_removes_one_contact(office: Office) -> None:
     office.register(f"<{DESK}>", f"<{SOFT}>")
     assert office.register(f"<{DESK}>;expires=0") == [f"<{SOFT}>;expires=1800"]
-    assert office.register(f"<{SOFT}>", Expires="0") == []
+    assert office.register(f"<{SOFT}>", expires="0") == []
     assert office.journal[2:] == [BindingRemoved("alice", DESK), BindingRemoved("alice", SOFT)]
 
 
@@ -171,19 +175,19 @@ def test_removing_what_is_not_there_is_no_error(office: Office) -> None:
 
 def test_a_star_removes_everything(office: Office) -> None:
     office.register(f"<{DESK}>", f"<{SOFT}>")
-    assert office.register("*", Expires="0") == []
+    assert office.register("*", expires="0") == []
     assert office.registrar.count() == 0
 
 
 @pytest.mark.parametrize("expires", [None, "1", "3600", "soon"])
 def test_a_star_without_expires_0_is_400(office: Office, expires: str | None) -> None:
     office.register(f"<{DESK}>")
-    assert office.refused("*", Expires=expires) == 400
+    assert office.refused("*", expires=expires) == 400
 
 
 def test_a_star_among_others_is_400(office: Office) -> None:
     office.register(f"<{DESK}>")
-    assert office.refused("*", f"<{SOFT}>", Expires="0") == 400
+    assert office.refused("*", f"<{SOFT}>", expires="0") == 400
 
 
 def test_without_contacts_the_bindings_are_told(office: Office) -> None:
@@ -231,8 +235,8 @@ def test_when_the_plan_shrinks_contacts_can_still_be_refreshed() -> None:
 def test_requests_of_one_call_id_come_in_order(office: Office) -> None:
     """Section 10.3 step 7."""
     office.register(f"<{DESK}>", cseq=5)
-    assert office.refused(f"<{DESK}>;expires=0", cseq=4) == 500  # type: ignore[arg-type]
-    assert office.refused("*", Expires="0", cseq=5) == 500  # type: ignore[arg-type]
+    assert office.refused(f"<{DESK}>;expires=0", cseq=4) == 500
+    assert office.refused("*", expires="0", cseq=5) == 500
     office.register(f"<{DESK}>", call_id="after-a-restart", cseq=1)
     office.register(f"<{DESK}>;expires=0", call_id="after-a-restart", cseq=2)
     assert office.contacts() == []
@@ -264,7 +268,7 @@ def test_bindings_survive_a_restart(office: Office) -> None:
     after.now_s = 10
     assert after.registrar.bindings("alice", at(0)) == office.registrar.bindings("alice", at(0))
     assert after.journal == []
-    assert after.refused(f"<{DESK}>", cseq=5) == 500  # type: ignore[arg-type]
+    assert after.refused(f"<{DESK}>", cseq=5) == 500
     assert after.register() == [f'<{DESK}>;q=0.5;+sip.instance="<urn:uuid:1>";expires=1790']
 
 

@@ -6,8 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-NS_PER_MS = 1_000_000
-
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -59,6 +57,7 @@ class Cdr:
     setup_ms: int | None
     duration_s: int
     plan: str
+    options: tuple[str, ...]
     tariff: str
     setup_fee: int
     amount: int
@@ -80,6 +79,7 @@ class Cdr:
             **{
                 **values,
                 "segments": segments,
+                "options": tuple(values["options"]),
                 "diversions": tuple(values["diversions"]),
                 "flags": tuple(values["flags"]),
             }

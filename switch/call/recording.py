@@ -1,0 +1,88 @@
+"""Records of attempts that never became a call, and of calls that a restart ended (R-CDR-01)."""
+
+from __future__ import annotations
+
+from rating.charge import charge
+from rating.meter import billed_seconds
+from rating.quote import Quote, quote
+from rating.tariff import TariffBook
+from switch.call.admission import Refusal
+from switch.call.metering import recorded
+from switch.ports import NS_PER_MS, CallAnswered, Moment
+from switch.record import Cdr
+from switch.routing.lines import Line
+from switch.sip.message import Request
+from switch.sip.uri import parse_uri
+
+LONGEST = 64
+"""Characters kept of what a phone may choose freely."""
+
+INTERWORKING_FAILURE = 41
+"""Q.850 "temporary failure": what a restart gives as cause."""
+
+
+def refused(
+    call_id: str, request: Request, refusal: Refusal, now: Moment, *, line: Line | None, trunk: str
+) -> Cdr:
+    """The record of an attempt that the gate refused."""
+    wall_ms = now.wall_ns // NS_PER_MS
+    return Cdr(
+        call_id=call_id,
+        line=line.number if line else "",
+        origin="trunk" if trunk else "line",
+        trunk=trunk,
+        device=(request.get("User-Agent") or "")[:LONGEST],
+        caller=parse_uri(request.sender.uri).number()[:LONGEST],
+        dialled=parse_uri(request.uri).number()[:LONGEST],
+        called="",
+        destination_class="",
+        zone="",
+        emergency=False,
+        verdict=refusal.verdict,
+        outcome="refused",
+        status=refusal.status,
+        cause=None,
+        released_by="switch",
+        invited_ms=wall_ms,
+        ringing_ms=None,
+        answered_ms=None,
+        released_ms=wall_ms,
+        post_dial_delay_ms=None,
+        setup_ms=None,
+        duration_s=0,
+        plan=line.plan if line else "",
+        options=line.options if line else (),
+        tariff="",
+        setup_fee=0,
+        amount=0,
+        segments=(),
+        diversions=(),
+        flags=(),
+    )
+
+
+def orphaned(call: CallAnswered, alive_wall_ns: int, tariffs: TariffBook) -> Cdr:
+    """The record of a call that was running when the switch died: charged up to the last sign of life of
+    the switch, by the plan and options it was answered under."""
+    pending = call.pending
+    talked_ms = max(0, alive_wall_ns - call.answered_wall_ns) // NS_PER_MS
+    seconds = billed_seconds(talked_ms)
+    destination = tariffs.destinations.classify(pending.called)
+    priced = None
+    if destination is not None and pending.plan:
+        priced = quote(tariffs, pending.plan, pending.options, destination, call.answered_wall_ns)
+    due = charge(priced.terms, call.answered_wall_ns, seconds) if isinstance(priced, Quote) else None
+    setup_fee, amount, segments = recorded(due)
+    return Cdr.from_dict(
+        pending.as_dict()
+        | {
+            "released_ms": pending.released_ms + talked_ms,
+            "duration_s": seconds,
+            "released_by": "switch",
+            "cause": INTERWORKING_FAILURE,
+            "setup_fee": setup_fee,
+            "amount": amount,
+            "segments": [segment.as_dict() for segment in segments],
+            "flags": [*pending.flags, "restart"],
+        }
+    )

@@ -1,0 +1,69 @@
+"""baresip registers, calls a trunk and is called by one; its voice passes the relay and comes back from SIPp's echo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.interop.baresip import Baresip
+from tests.interop.conftest import require
+from tests.interop.server import DESK, Server, wait_for
+from tests.interop.sipp import SippRunner
+
+pytestmark = pytest.mark.interop
+
+MakeBaresip = Callable[..., Baresip]
+
+
+@pytest.fixture
+def make_baresip(server: Server, tmp_path: Path) -> Iterator[MakeBaresip]:
+    """Starts a baresip for a line, with commands to carry out; it is ended with the test."""
+    require("baresip", "baresip-core")
+    started: list[Baresip] = []
+
+    def make(user: str, *commands: str) -> Baresip:
+        started.append(Baresip(tmp_path / f"baresip-{user}", (server.host, server.port), user, *commands))
+        return started[-1]
+
+    yield make
+    for phone in started:
+        phone.close()
+
+
+def wait_for_voice(server: Server) -> None:
+    """Wait for a second of voice, there and back."""
+    before = server.metric("relay_packets_total")
+    wait_for(lambda: server.metric("relay_packets_total") >= before + 100, "voice")
+
+
+def test_calls_a_trunk(server: Server, sipp: SippRunner, make_baresip: MakeBaresip) -> None:
+    trunk = sipp.start("callee", server.carrier, "-rtp_echo")
+    phone = make_baresip("desk", f"/dial sip:00212661234567@{server.host}:{server.port}")
+    phone.says("Call established")
+    assert server.metric("registrations") == 1
+    wait_for_voice(server)
+    phone.hang_up()
+    trunk.finish()
+    record = server.new_record()
+    assert (record["outcome"], record["line"], record["trunk"]) == ("answered", DESK, "carrier")
+    assert record["device"].startswith("baresip")
+    assert record["amount"] > 800
+    sides = server.measured(record["call_id"])
+    assert sides["caller"]["packets"] > 50
+    assert sides["callee"]["packets"] > 50
+    server.assert_at_rest()
+
+
+def test_is_called_by_a_trunk(server: Server, sipp: SippRunner, make_baresip: MakeBaresip) -> None:
+    phone = make_baresip("dect")
+    phone.says("200 OK")
+    sipp.start("call-without-password", server.carrier, "-rtp_echo", "-d", "2000", to="022345678").finish()
+    phone.says("Call established")
+    record = server.new_record()
+    assert (record["outcome"], record["origin"], record["released_by"]) == ("answered", "trunk", "caller")
+    sides = server.measured(record["call_id"])
+    assert sides["caller"]["packets"] > 50
+    assert sides["callee"]["packets"] > 50
+    server.assert_at_rest()

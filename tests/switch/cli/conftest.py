@@ -1,0 +1,92 @@
+"""A configuration of one's own on free ports, and the command line in this process."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from switch.cli.root import cli
+from switch.config import default_config_dir
+
+
+def free_port(*offsets: int) -> int:
+    """A UDP port P of 127.0.0.1 that is free, as are P + each offset.
+
+    Below those that relays, pyVoIP and the kernel deal out, lest it be taken before it is used.
+    """
+    while True:
+        port = random.randrange(6100, 9900)
+        if all(map(_is_free, (port, *(port + offset for offset in offsets)))):
+            return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+@pytest.fixture(autouse=True)
+def root_logger() -> Iterator[None]:
+    """Leave the standard library's logging as it was found."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """The configuration that comes along, on free ports, its data below `tmp_path`."""
+    copy = tmp_path / "config"
+    shutil.copytree(default_config_dir(), copy)
+    change(copy, "port = 5060", f"port = {free_port()}")
+    change(copy, "port = 9090", f"port = {free_port()}")
+    change(copy, '"belswitch-data"', f'"{tmp_path / "data"}"')
+    return copy
+
+
+def change(directory: Path, old: str, new: str) -> None:
+    """Change one thing in switch.toml."""
+    path = directory / "switch.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def belswitch(directory: Path) -> Command:
+    """Runs a command with that configuration."""
+
+    def command(*arguments: str, stdin: str = "") -> Result:
+        return CliRunner().invoke(cli, list(arguments), input=stdin, env={"BELSWITCH_CONFIG": str(directory)})
+
+    return command
+
+
+@pytest.fixture
+def as_json(belswitch: Command) -> Callable[..., Any]:
+    """Runs a command with --json, and reads what it says."""
+
+    def command(*arguments: str) -> Any:
+        result = belswitch(*arguments, "--json")
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+    return command

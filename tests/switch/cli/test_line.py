@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from switch.net.store import FILE
+from switch.sip.auth import ha1
+from tests.switch.cli.conftest import Command
+
+ADDRESS = {
+    "postcode": "3000",
+    "municipality": "Leuven",
+    "street": "Bondgenotenlaan",
+    "house-number": "1",
+    "name": "Winkel BV",
+    "language": "nl",
+}
+SHOP = ["line", "add", "+3216999888", "--user=shop", "--plan=classic", "--password-stdin"]
+WHERE = [f"--{name}={value}" for name, value in ADDRESS.items()]
+PASSWORD = "correct-horse"
+
+
+@pytest.fixture
+def shop(belswitch: Command) -> str:
+    result = belswitch(*SHOP, *WHERE, "--number=+3216999889", "--option=anytime", stdin=f"{PASSWORD}\n")
+    assert result.exit_code == 0, result.stderr
+    return "shop"
+
+
+def stored(directory: Path) -> str:
+    """All of the database's lines as text."""
+    with sqlite3.connect(directory.parent / "data" / FILE) as connection:
+        text = str(connection.execute("SELECT user, body FROM line ORDER BY user").fetchall())
+    connection.close()
+    return text
+
+
+def test_an_added_line_is_shown_as_it_was_given(shop: str, as_json: Callable[..., Any]) -> None:
+    line = as_json("line", "show", shop)
+    assert line["numbers"] == ["+3216999888", "+3216999889"]
+    assert (line["plan"], line["options"], line["state"]) == ("classic", ["anytime"], "active")
+    assert line["address"]["street"] == "Bondgenotenlaan"
+    assert line["max_calls"] == 2
+    assert as_json("line", "show", "+3216999889") == line
+    assert as_json("line", "list") == [line]
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_password_is_kept_as_digests_only_and_never_shown(belswitch: Command, directory: Path) -> None:
+    assert PASSWORD not in stored(directory)
+    digests = [ha1(name, "shop", "belswitch", PASSWORD) for name in ("MD5", "SHA-256")]
+    assert all(digest in stored(directory) for digest in digests)
+    for command in (["line", "show", "shop"], ["line", "show", "shop", "--json"], ["line", "list"]):
+        shown = belswitch(*command).stdout
+        assert not any(secret in shown for secret in (PASSWORD, *digests))
+
+
+def test_a_password_is_asked_for_twice(belswitch: Command, directory: Path) -> None:
+    add = [*SHOP[:-1], *WHERE]
+    result = belswitch(*add, stdin=f"{PASSWORD}\nother-horse\n{PASSWORD}\n{PASSWORD}\n")
+    assert result.exit_code == 0
+    assert PASSWORD not in result.stdout
+    assert ha1("MD5", "shop", "belswitch", PASSWORD) in stored(directory)
+
+
+def test_set_keeps_what_is_not_given(shop: str, belswitch: Command, as_json: Callable[..., Any]) -> None:
+    before = as_json("line", "show", shop)
+    result = belswitch("line", "set", shop, "--state=suspended", "--floor=2", "--max-calls=5")
+    assert result.exit_code == 0, result.stderr
+    after = as_json("line", "show", shop)
+    assert after == before | {
+        "state": "suspended",
+        "max_calls": 5,
+        "address": before["address"] | {"floor": "2"},
+    }
+
+
+def test_set_keeps_the_password_and_a_new_one_is_a_new_digest(
+    shop: str, belswitch: Command, directory: Path
+) -> None:
+    digest = ha1("MD5", "shop", "belswitch", PASSWORD)
+    belswitch("line", "set", shop, "--kind=dect")
+    assert digest in stored(directory)
+    result = belswitch("line", "set", shop, "--password-stdin", stdin="another-horse\n")
+    assert result.exit_code == 0
+    assert digest not in stored(directory)
+    assert ha1("MD5", "shop", "belswitch", "another-horse") in stored(directory)
+
+
+def test_set_replaces_and_empties_lists(shop: str, belswitch: Command, as_json: Callable[..., Any]) -> None:
+    options = ["--option=24-belgium", "--number=-", "--algorithm=SHA-256", "--algorithm=MD5"]
+    assert belswitch("line", "set", shop, *options).exit_code == 0
+    line = as_json("line", "show", shop)
+    assert (line["options"], line["numbers"]) == (["24-belgium"], ["+3216999888"])
+    assert line["algorithms"] == ["SHA-256", "MD5"]
+    assert belswitch("line", "set", shop, "--option=-", "--algorithm=-").exit_code == 0
+    line = as_json("line", "show", shop)
+    assert (line["options"], line["algorithms"]) == ([], [])
+
+
+def test_equipment_admitted_by_address_needs_no_password(
+    belswitch: Command, as_json: Callable[..., Any]
+) -> None:
+    add = [*SHOP[:-1], *WHERE, "--source=192.0.2.7", "--max-calls=30"]
+    assert belswitch(*add).exit_code == 0
+    assert as_json("line", "show", "shop")["password"] == "none"
+    assert belswitch("line", "set", "shop", "--source=-").exit_code == 2
+    assert belswitch("line", "set", "shop", "--lenient").exit_code == 0
+    assert as_json("line", "show", "shop")["sources"] == ["192.0.2.7/32"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ("--user=sh op", "user: must be 1-64 characters"),
+        ("--postcode=300", "address.postcode: must be four digits"),
+        ("--language=en", 'address.language: must be "nl"'),
+        ("--state=asleep", 'state: must be "active"'),
+        ("--max-calls=0", "max_calls: must be"),
+        ("--plan=platinum", "plan: must be classic or"),
+        ("--option=safespot", "options: classic has no safespot, but anytime or 24-belgium"),
+        ("--house-number=twelve", "address: number 'twelve' is not a house number"),
+        ("--algorithm=ROT13", 'must be "MD5" or "SHA-256"'),
+        ("--source=here", "must be an IP address or a network"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_stored(
+    changed: str, said: str, belswitch: Command, directory: Path
+) -> None:
+    result = belswitch(*SHOP, *WHERE, changed, stdin=f"{PASSWORD}\n")
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert not (directory.parent / "data").exists()
+
+
+def test_a_short_password_is_refused(belswitch: Command) -> None:
+    result = belswitch(*SHOP, *WHERE, stdin="short\n")
+    assert result.exit_code == 2
+    assert "password: must have at least 8 characters" in result.stderr
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_user_or_number_that_is_taken_is_refused(belswitch: Command) -> None:
+    result = belswitch(*SHOP, *WHERE, stdin=f"{PASSWORD}\n")
+    assert (result.exit_code, result.stderr) == (1, "belswitch: user shop exists already\n")
+    result = belswitch(*SHOP, *WHERE, "--user=other", stdin=f"{PASSWORD}\n")
+    assert (result.exit_code, result.stderr) == (1, "belswitch: number +3216999888 belongs to another line\n")
+
+
+def test_a_removed_line_is_gone(shop: str, belswitch: Command, as_json: Callable[..., Any]) -> None:
+    assert belswitch("line", "remove", "+3216999888").stdout == "removed +3216999888\n"
+    assert as_json("line", "list") == []
+    for command in ("remove", "show", "set"):
+        result = belswitch("line", command, shop)
+        assert (result.exit_code, result.stderr) == (1, "belswitch: there is no line shop\n")
+
+
+def test_import_takes_all_lines_of_a_file(
+    belswitch: Command, directory: Path, as_json: Callable[..., Any]
+) -> None:
+    file = str(directory / "lab" / "lines.toml")
+    assert belswitch("line", "import", file).stdout == "imported 3 lines\n"
+    assert [line["user"] for line in as_json("line", "list")] == ["dect", "desk", "softphone"]
+    assert belswitch("line", "import", file).exit_code == 1
+    assert belswitch("line", "import", "--replace", file).exit_code == 0
+
+
+def test_import_takes_none_when_one_is_wrong(belswitch: Command, directory: Path, tmp_path: Path) -> None:
+    good = (directory / "lab" / "lines.toml").read_text()
+    for old, new, said in (
+        ('kind = "dect"', 'kind = "fax"', "lines.toml:"),
+        ('options = ["24-belgium"]', 'options = ["speedboost"]', "dect: options: classic has no speedboost"),
+        ('number = "80"', 'number = "eighty"', "dect: address: number 'eighty'"),
+    ):
+        file = tmp_path / "lines.toml"
+        file.write_text(good.replace(old, new))
+        result = belswitch("line", "import", str(file))
+        assert result.exit_code == 2
+        assert said in result.stderr
+    assert not (directory.parent / "data").exists()

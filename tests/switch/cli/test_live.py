@@ -1,0 +1,103 @@
+"""The commands that ask a running switch, against an operator's socket with known answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+from typer.testing import Result
+
+from switch.net.operator import OperatorError, OperatorListener
+from tests.switch.cli.conftest import Command
+from tests.switch.cli.test_line import PASSWORD, SHOP, WHERE
+from tests.switch.cli.test_tables import CALL
+
+
+class Operator:
+    """Answers as a switch with one call would, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.listener = OperatorListener(
+            {
+                "calls": self._with([CALL]),
+                "registrations": self._with([]),
+                "status": self._with({"ready": "ready", "calls": 1}),
+                "reload_lines": self._with(1),
+                "end": self._end,
+            }
+        )
+
+    def _with(self, answer: Any) -> Any:
+        async def handle(request: Mapping[str, Any]) -> Any:
+            self.asked.append(request["do"])
+            return answer
+
+        return handle
+
+    async def _end(self, request: Mapping[str, Any]) -> str:
+        if request["call_id"] != "c1":
+            raise OperatorError(f"no call {request['call_id']} is running")
+        return "c1"
+
+
+@pytest_asyncio.fixture
+async def operator(directory: Path) -> AsyncIterator[Operator]:
+    (directory.parent / "data").mkdir()
+    operator = Operator()
+    await operator.listener.start(directory.parent / "data" / "belswitch.sock")
+    yield operator
+    await operator.listener.close()
+
+
+async def ask(belswitch: Command, *arguments: str, stdin: str = "") -> Result:
+    """The command in a thread: it has an event loop of its own."""
+    return await asyncio.to_thread(belswitch, *arguments, stdin=stdin)
+
+
+async def test_calls_in_a_table_where_there_is_no_terminal(operator: Operator, belswitch: Command) -> None:
+    result = await ask(belswitch, "calls")
+    assert result.exit_code == 0
+    assert "0.9792" in result.stdout
+    assert operator.asked == ["calls"]
+
+
+async def test_calls_as_json_are_what_the_switch_says(operator: Operator, belswitch: Command) -> None:
+    result = await ask(belswitch, "calls", "--json")
+    assert json.loads(result.stdout) == [CALL]
+    assert operator.asked == ["calls"]
+
+
+async def test_status_and_registrations(operator: Operator, belswitch: Command) -> None:
+    assert json.loads((await ask(belswitch, "status", "--json")).stdout) == {"ready": "ready", "calls": 1}
+    assert (await ask(belswitch, "status")).stdout.split() == ["ready", "ready", "calls", "1"]
+    assert json.loads((await ask(belswitch, "registrations", "--json")).stdout) == []
+    assert operator.asked == ["status", "status", "registrations"]
+
+
+async def test_end_ends_one_call(operator: Operator, belswitch: Command) -> None:
+    assert (await ask(belswitch, "end", "c1")).stdout == "ended c1\n"
+    result = await ask(belswitch, "end", "c2")
+    assert (result.exit_code, result.stderr) == (1, "belswitch: no call c2 is running\n")
+
+
+async def test_a_changed_line_is_told_to_the_running_switch(operator: Operator, belswitch: Command) -> None:
+    result = await ask(belswitch, *SHOP, *WHERE, stdin=f"{PASSWORD}\n")
+    assert result.exit_code == 0, result.stderr
+    assert (await ask(belswitch, "line", "remove", "shop")).exit_code == 0
+    assert operator.asked == ["reload_lines", "reload_lines"]
+
+
+def test_without_a_switch_they_fail_and_say_so(belswitch: Command, directory: Path) -> None:
+    for command in (["calls"], ["calls", "--json"], ["registrations"], ["status"], ["end", "c1"]):
+        result = belswitch(*command)
+        assert result.exit_code == 1
+        assert result.stdout == ""
+        assert (
+            result.stderr
+            == f"belswitch: no switch is running at {directory.parent / 'data' / 'belswitch.sock'}\n"
+        )

@@ -1,0 +1,297 @@
+"""Carriers: order, prefixes, limits, sources, and health learnt from OPTIONS."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from switch.ports import NS_PER_S, Address, Flow
+from switch.routing.trunks import DOWN_AFTER, Trunks, TrunkSettings
+from switch.sip.endpoint import Endpoint
+from switch.sip.message import Request
+from switch.sip.parser import parse_datagram
+from switch.sip.transaction.wire import Timing
+from switch.timers import TimerQueue
+from tests.switch.sip.support import HERE, Chance, Row, at, response_bytes, run_to
+
+HERE6 = Address("2001:db8::1", 5060)
+LOCALS = [Flow("udp", address, address) for address in (HERE, HERE6)]
+PROBE_S = 30
+
+
+def trunk(name: str, host: str, port: int = 5060, **settings: Any) -> TrunkSettings:
+    return TrunkSettings(name, host, port, **settings)
+
+
+def probed(name: str = "carrier", host: str = "198.51.100.1", port: int = 5070) -> TrunkSettings:
+    return trunk(name, host, port, probe_ns=PROBE_S * NS_PER_S)
+
+
+class Exchange:
+    """Trunks on an endpoint that remembers what it sent."""
+
+    def __init__(self, *settings: TrunkSettings) -> None:
+        self.sent: list[tuple[Flow, bytes]] = []
+        self.timers = TimerQueue(at(0))
+        self.endpoint = Endpoint(
+            timers=self.timers,
+            timing=Timing(),
+            entropy=Chance(),
+            send=lambda flow, data: self.sent.append((flow, data)),
+            advertised={},
+            user_agent="",
+        )
+        self.trunks = Trunks(settings, self.endpoint, LOCALS, Chance().token)
+
+    def run_to(self, seconds: float) -> None:
+        run_to(self.timers, int(1000 * seconds))
+
+    def probes(self) -> list[Request]:
+        """The probes sent since the last time, repetitions not counted."""
+        messages = [parse_datagram(data) for _, data in self.sent]
+        self.sent.clear()
+        branches: dict[str, Request] = {}
+        for message in messages:
+            assert isinstance(message, Request)
+            branches.setdefault(message.via.branch, message)
+        return list(branches.values())
+
+    def answer(self, status: int) -> None:
+        """Answer the latest probe."""
+        probe = self.probes()[-1]
+        fields: dict[str, Row] = {"Via": probe.rows("Via")[0], "CSeq": probe.rows("CSeq")[0]}
+        self.endpoint.receive(LOCALS[0], response_bytes(status, fields))
+
+    def names(self, number: str = "+33145674567", running: dict[str, int] | None = None) -> list[str]:
+        counts = running or {}
+        return [one.settings.name for one in self.trunks.candidates(number, lambda name: counts.get(name, 0))]
+
+
+# --- which trunks, in which order ---------------------------------------------------------------------------
+
+
+def test_trunks_are_tried_in_the_order_of_the_configuration() -> None:
+    exchange = Exchange(trunk("b", "198.51.100.2"), trunk("a", "198.51.100.1"))
+    assert exchange.names() == ["b", "a"]
+    assert [one.settings.name for one in exchange.trunks.all()] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("number", "names"),
+    [("+33145674567", ["france", "world"]), ("+32470123456", ["belgium", "world"]), ("+15551234", ["world"])],
+)
+def test_prefixes_say_which_numbers_a_trunk_carries(number: str, names: list[str]) -> None:
+    exchange = Exchange(
+        trunk("france", "198.51.100.1", prefixes=("+33", "+377")),
+        trunk("belgium", "198.51.100.2", prefixes=("+32",)),
+        trunk("world", "198.51.100.3"),
+    )
+    assert exchange.names(number) == names
+
+
+def test_a_full_trunk_is_left_out() -> None:
+    exchange = Exchange(trunk("small", "198.51.100.1", max_calls=2), trunk("big", "198.51.100.2"))
+    assert exchange.names(running={"small": 1, "big": 999}) == ["small", "big"]
+    assert exchange.names(running={"small": 2}) == ["big"]
+
+
+def test_a_trunk_that_is_down_comes_last() -> None:
+    exchange = Exchange(trunk("first", "198.51.100.1"), trunk("second", "198.51.100.2"))
+    first = exchange.trunks.get("first")
+    assert first is not None
+    first.missed = DOWN_AFTER - 1
+    assert exchange.names() == ["first", "second"]
+    first.missed = DOWN_AFTER
+    assert not first.up
+    assert exchange.names() == ["second", "first"]
+
+
+def test_a_name_that_does_not_resolve_is_no_way() -> None:
+    exchange = Exchange(trunk("named", "sip.carrier.example"), trunk("literal", "198.51.100.2"))
+    named = exchange.trunks.get("named")
+    assert named is not None
+    assert not named.up
+    assert exchange.names() == ["literal"]
+    assert exchange.trunks.names_to_resolve() == [("named", "sip.carrier.example")]
+
+
+# --- addresses ----------------------------------------------------------------------------------------------
+
+
+def test_resolved_addresses_are_used_and_known() -> None:
+    exchange = Exchange(trunk("named", "sip.carrier.example", 5070))
+    exchange.trunks.resolved("named", ("198.51.100.8", "2001:db8:8::1"))
+    exchange.trunks.resolved("nobody", ("198.51.100.9",))
+    assert exchange.names() == ["named"]
+    for host in ("198.51.100.8", "2001:db8:8::1"):
+        found = exchange.trunks.admitted_from(Address(host, 5070))
+        assert found is exchange.trunks.get("named")
+    exchange.trunks.resolved("named", ("198.51.100.10",))
+    assert exchange.trunks.admitted_from(Address("198.51.100.8", 5070)) is None
+
+
+def test_a_name_that_stops_resolving_keeps_its_last_addresses() -> None:
+    exchange = Exchange(trunk("named", "sip.carrier.example"))
+    exchange.trunks.resolved("named", ("198.51.100.8",))
+    exchange.trunks.resolved("named", ())
+    assert exchange.names() == ["named"]
+
+
+def test_without_sources_calls_come_from_the_trunks_own_host_and_port() -> None:
+    exchange = Exchange(trunk("carrier", "198.51.100.1", 5070))
+    assert exchange.trunks.admitted_from(Address("198.51.100.1", 5070)) is exchange.trunks.get("carrier")
+    assert exchange.trunks.admitted_from(Address("198.51.100.1", 5060)) is None
+    assert exchange.trunks.admitted_from(Address("198.51.100.2", 5070)) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "admitted"),
+    [
+        ("203.0.113.5", True),
+        ("203.0.113.16", False),
+        ("2001:db8:7::9", True),
+        ("2001:db8:7::9%eth0", True),
+        ("2001:db8:8::9", False),
+        ("198.51.100.1", False),
+    ],
+)
+def test_with_sources_calls_come_from_them_alone_at_any_port(host: str, admitted: bool) -> None:
+    sources = (ip_network("203.0.113.0/28"), ip_network("2001:db8:7::/48"))
+    exchange = Exchange(trunk("carrier", "198.51.100.1", sources=sources))
+    assert (exchange.trunks.admitted_from(Address(host, 12_345)) is not None) is admitted
+
+
+def test_flows_leave_from_the_first_listener_of_the_family() -> None:
+    trunks = Exchange().trunks
+    assert trunks.flow_to("198.51.100.1", 5070) == Flow("udp", HERE, Address("198.51.100.1", 5070))
+    assert trunks.flow_to("2001:db8::9", 5070) == Flow("udp", HERE6, Address("2001:db8::9", 5070))
+
+
+def test_without_a_listener_of_the_family_there_is_no_flow() -> None:
+    exchange = Exchange()
+    assert Trunks([], exchange.endpoint, LOCALS[:1], Chance().token).flow_to("2001:db8::9", 5060) is None
+
+
+# --- health -------------------------------------------------------------------------------------------------
+
+
+def test_a_trunk_is_asked_with_options_at_once_and_then_regularly() -> None:
+    exchange = Exchange(probed())
+    exchange.run_to(0)
+    flow = exchange.sent[0][0]
+    assert flow == Flow("udp", HERE, Address("198.51.100.1", 5070))
+    exchange.answer(200)
+    exchange.run_to(PROBE_S - 1)
+    assert exchange.probes() == []
+    exchange.run_to(PROBE_S)
+    (probe,) = exchange.probes()
+    assert (probe.method, probe.uri) == ("OPTIONS", "sip:198.51.100.1:5070")
+    assert probe.rows("Contact") == [f"<sip:{HERE.host}:{HERE.port}>"]
+
+
+def test_every_probe_is_a_request_of_its_own() -> None:
+    exchange = Exchange(probed())
+    exchange.run_to(0)
+    (first,) = exchange.probes()
+    exchange.run_to(PROBE_S)
+    second = exchange.probes()[-1]
+    assert first.call_id != second.call_id
+    assert first.sender.tag != second.sender.tag
+
+
+@pytest.mark.parametrize(("status", "up"), [(200, True), (404, True), (405, True), (500, True), (503, False)])
+def test_any_answer_but_503_means_that_somebody_is_there(status: int, up: bool) -> None:
+    """RFC 3261 section 11."""
+    exchange = Exchange(probed())
+    carrier = exchange.trunks.get("carrier")
+    assert carrier is not None
+    for number in range(DOWN_AFTER):
+        exchange.run_to(number * PROBE_S)
+        exchange.answer(status)
+    assert carrier.up is up
+
+
+def test_silence_takes_a_trunk_down_and_one_answer_brings_it_back() -> None:
+    exchange = Exchange(probed())
+    carrier = exchange.trunks.get("carrier")
+    assert carrier is not None
+    exchange.run_to(32)
+    assert carrier.missed == 1
+    exchange.run_to(PROBE_S + 32)
+    assert carrier.missed == DOWN_AFTER
+    assert not carrier.up
+    exchange.probes()
+    exchange.run_to(3 * PROBE_S)
+    exchange.answer(200)
+    assert carrier.missed == 0
+
+
+def test_a_flow_that_fails_counts_as_silence() -> None:
+    exchange = Exchange(probed())
+    exchange.run_to(0)
+    exchange.endpoint.flow_failed(exchange.sent[0][1])
+    carrier = exchange.trunks.get("carrier")
+    assert carrier is not None
+    assert carrier.missed == 1
+
+
+def test_a_trunk_without_address_is_down_and_not_asked() -> None:
+    exchange = Exchange(probed(host="sip.carrier.example"))
+    exchange.run_to(PROBE_S)
+    assert exchange.sent == []
+    carrier = exchange.trunks.get("carrier")
+    assert carrier is not None
+    assert carrier.missed == 2
+
+
+def test_without_an_interval_nobody_is_asked() -> None:
+    exchange = Exchange(trunk("carrier", "198.51.100.1"))
+    exchange.run_to(600)
+    assert exchange.sent == []
+
+
+# --- a new configuration ------------------------------------------------------------------------------------
+
+
+def test_a_trunk_that_stays_keeps_its_health_and_addresses() -> None:
+    exchange = Exchange(trunk("named", "sip.carrier.example"), trunk("gone", "198.51.100.2"))
+    exchange.trunks.resolved("named", ("198.51.100.8",))
+    named = exchange.trunks.get("named")
+    assert named is not None
+    named.missed = 1
+    exchange.trunks.replace([trunk("named", "sip.carrier.example", max_calls=9)])
+    after = exchange.trunks.get("named")
+    assert after is not None
+    assert (after.missed, after.hosts, after.settings.max_calls) == (1, ("198.51.100.8",), 9)
+    assert exchange.trunks.get("gone") is None
+    assert exchange.trunks.admitted_from(Address("198.51.100.2", 5060)) is None
+
+
+def test_a_trunk_that_moved_starts_afresh() -> None:
+    exchange = Exchange(trunk("carrier", "198.51.100.1"))
+    carrier = exchange.trunks.get("carrier")
+    assert carrier is not None
+    carrier.missed = 5
+    exchange.trunks.replace([trunk("carrier", "198.51.100.2")])
+    after = exchange.trunks.get("carrier")
+    assert after is not None
+    assert (after.missed, after.hosts) == (0, ("198.51.100.2",))
+
+
+def test_old_probing_ends_with_the_old_configuration() -> None:
+    exchange = Exchange(probed())
+    exchange.run_to(1)
+    exchange.answer(200)
+    exchange.trunks.replace([probed()])
+    exchange.run_to(1)
+    exchange.answer(200)
+    exchange.run_to(10 * PROBE_S)
+    assert len(exchange.probes()) == 9
+    exchange.trunks.replace([])
+    exchange.run_to(11 * PROBE_S + 2)
+    exchange.probes()
+    exchange.run_to(20 * PROBE_S)
+    assert exchange.probes() == []
+    assert len(exchange.timers) == 0
