@@ -147,7 +147,9 @@ class App:
         await self._until(lambda: not self.core.calls, calls.stop_wait_s)
         self.driver.feed(StopCalls(end=True))
         await self._until(lambda: not self.core.endpoint.dialogs, GOODBYE_S)
-        return await self._close()
+        written = await self._close()
+        self.log.info("stopped", written=written)
+        return written
 
     async def _until(self, done: Any, timeout_s: float) -> None:
         loop = asyncio.get_running_loop()
@@ -170,7 +172,6 @@ class App:
         written = await self.journal.close(timeout_s=30) if hasattr(self, "journal") else True
         if self._operator is not None:
             await self._operator.close()
-        self.log.info("stopped", written=written)
         return written
 
     # --- reload ---------------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ from emergency.loader import load as load_emergency
 from emergency.psap import Directory
 from rating.loader import load as load_rating
 from rating.tariff import TariffBook
-from switch.config import load_config
-from switch.config_model import Config, Trunk
-from switch.line_entry import LineEntry
+from switch.config.lines import LineEntry
+from switch.config.loader import load_config
+from switch.config.model import Config, Trunk
 from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_MS, NS_PER_S, Address
 from switch.routing.lines import Line

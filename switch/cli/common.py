@@ -15,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from switch.config_model import Config
+    from switch.config.model import Config
     from switch.net.store import Store
 
 FAILED, MISUSED = 1, 2
@@ -51,7 +51,7 @@ def fail_with_faults(faults: list[str]) -> NoReturn:
 
 def config_directory(given: Path | None) -> Path:
     """The configuration directory a command works with."""
-    from switch.config import SETTINGS_FILE, default_config_dir
+    from switch.config.loader import SETTINGS_FILE, default_config_dir
 
     if given is not None:
         return given
@@ -61,10 +61,10 @@ def config_directory(given: Path | None) -> Path:
 
 def load_config(given: Path | None) -> tuple[Path, Config]:
     """Directory, switch and trunks of the configuration; its faults end the command."""
-    from switch import config
+    from switch.config import loader
 
     directory = config_directory(given)
-    loaded = config.load_config(directory, _Withheld())
+    loaded = loader.load_config(directory, _Withheld())
     if loaded.config is None:
         fail_with_faults([str(fault) for fault in loaded.faults])
     return directory, loaded.config
@@ -87,7 +87,9 @@ def run(work: Coroutine[Any, Any, _T]) -> _T:
 
 @asynccontextmanager
 async def database(config: Config, *, create: bool = False) -> AsyncIterator[Store]:
-    """The database of a configuration; only what writes may `create` one."""
+    """The database of a configuration; only what writes may `create` one. An error of it ends the command."""
+    import sqlite3
+
     from switch.net.store import FILE, Store, StoreError
 
     path = config.store.directory / FILE
@@ -99,6 +101,8 @@ async def database(config: Config, *, create: bool = False) -> AsyncIterator[Sto
         fail(str(error))
     try:
         yield store
+    except sqlite3.Error as error:
+        fail(f"{path}: {error}")
     finally:
         await store.close()
 

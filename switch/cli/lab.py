@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from switch.cli.common import MISUSED, ConfigOption, console, fail, fail_with_faults, run
+from switch.cli.common import MISUSED, console, fail, fail_with_faults, run
 from switch.cli.serve import address, explain
 
 if TYPE_CHECKING:
@@ -42,14 +42,16 @@ def lab(
         int | None,
         typer.Option(min=1024, max=65_000, help="For SIP, instead of 5060; carrier and centre move along."),
     ] = None,
-    config: ConfigOption = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Another configuration; all of it on loopback.")
+    ] = None,
 ) -> None:
     """A switch to play with: three lines, a carrier, an emergency centre, all on this machine.
 
     Ctrl-C ends it. Its database is temporary.
     """
     from switch import configuration
-    from switch.config import default_config_dir
+    from switch.config.loader import default_config_dir
     from switch.lab import phone, world
 
     if demo_call and not phone.installed():
@@ -301,7 +303,7 @@ def print_welcome(screen: Console, world: Lab, data: Path) -> None:
     facts.add_row(
         "Dial", "any number: the carrier answers with a tone. ...99 is busy, ...98 only rings, ...97 fails"
     )
-    facts.add_row("", "112: the emergency centre answers, free, whatever the line's state")
+    facts.add_row("", "112: the emergency centre answers, free of charge")
     facts.add_row(
         "Metrics", f"http://{address(world.configuration.config.admin.host, world.app.http_port)}/metrics"
     )

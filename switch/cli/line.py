@@ -1,6 +1,6 @@
 """`belswitch line`: the lines in the database. A running switch is told of every change.
 
-What is typed is checked as a file of lines is (`switch.line_entry`), the plan and its options against the
+What is typed is checked as a file of lines is (`switch.config.lines`), the plan and its options against the
 tariff in force (R-OPT-01 to -03), the address as an emergency centre will read it (R-EMG-02, R-NUM-04).
 Passwords come from a prompt or from standard input, are kept as digests only and are never shown.
 """
@@ -25,7 +25,7 @@ from switch.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from switch.line_entry import LineEntry
+    from switch.config.lines import LineEntry
     from switch.routing.lines import Line
 
 NOTHING = "-"
@@ -198,7 +198,7 @@ def import_(
     replace: Annotated[bool, typer.Option("--replace", help="Write over lines with the same user.")] = False,
 ) -> None:
     """Import lines from a file, all of them or none."""
-    from switch.config import load_lines
+    from switch.config.loader import load_lines
 
     directory, settings = load_config(config)
     entries, faults = load_lines(file)
@@ -322,8 +322,8 @@ def _document(line: Line) -> dict[str, Any]:
 
 
 def _entry(document: dict[str, Any]) -> LineEntry:
-    from switch.config import validate
-    from switch.line_entry import LineEntry
+    from switch.config.lines import LineEntry
+    from switch.config.loader import validate
 
     document = document | {
         "algorithms": document.get("algorithms") or None

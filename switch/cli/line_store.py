@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from switch.cli.common import database, fail
 
 if TYPE_CHECKING:
-    from switch.config_model import Config
-    from switch.line_entry import LineEntry
+    from switch.config.lines import LineEntry
+    from switch.config.model import Config
     from switch.net.store import Store
     from switch.routing.lines import Line
 

@@ -12,7 +12,7 @@ import typer
 from switch.cli.common import ConfigOption, JsonOption, ask_switch, console, load_config, print_json, run
 
 if TYPE_CHECKING:
-    from switch.config_model import Config
+    from switch.config.model import Config
 
 REFRESH_S = 0.5
 

@@ -9,7 +9,7 @@ import typer
 from switch.cli.common import ConfigOption, JsonOption, console, database, load_config, print_json, run
 
 if TYPE_CHECKING:
-    from switch.config_model import Config
+    from switch.config.model import Config
 
 
 def cdr(

@@ -19,11 +19,11 @@ from typing import Any
 from emergency.psap import Directory
 from rating.calendar import BRUSSELS
 from switch.app import App
-from switch.config import default_config_dir, load_lines
+from switch.config.lines import LineEntry
+from switch.config.loader import default_config_dir, load_lines
 from switch.configuration import Configuration, line_of
 from switch.lab.caller import CallingLeg
 from switch.lab.party import Party
-from switch.line_entry import LineEntry
 from switch.net.clock import SystemClock
 from switch.net.store import Store
 from switch.ports import NS_PER_S, Address

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
+from switch.malformed import Malformed
 from switch.media.port_pool import PortPool
 from switch.ports import Relay
-from switch.sdp.description import Description, Media, parse, print_with
+from switch.sdp.description import UNSPECIFIED, Description, Media, parse, print_with
 
 
 class NoPorts(Exception):
@@ -79,8 +81,7 @@ class Anchor:
         """Say where a side's signalling comes from: it decides the address family and whom an address may be
         learnt from.
 
-        When the family changes (the next trunk speaks the other one), the session is opened anew on the
-        same ports.
+        The next trunk tried may speak the other family than the last one.
         """
         family = 6 if ":" in signalling_host else 4
         if family not in self._settings.hosts:
@@ -88,14 +89,7 @@ class Anchor:
         self._learn[side] = "" if self._settings.learn_any else signalling_host
         for sections in self._sections:
             sections[side] = None
-        if family != self._families[side]:
-            self._families[side] = family
-            if self._ports:
-                self._command(["close", self.session])
-                self._aimed.clear()
-                self._watching_ms = 0
-                for stream, ports in enumerate(self._ports):
-                    self._open(stream, ports)
+        self._set_family(side, family)
 
     def relay(self, side: int, body: bytes) -> bytes:
         """The body that came from `side`, as the other side is to see it.
@@ -105,6 +99,7 @@ class Anchor:
             NoPorts: it asks for more ports than there are.
         """
         description = parse(body)
+        self._check_addresses(side, description)
         self._reserve(len(description.media))
         other = 1 - side
         for stream, section in enumerate(description.media):
@@ -127,6 +122,35 @@ class Anchor:
     def open(self) -> bool:
         """Whether the relay holds ports for this call."""
         return bool(self._ports)
+
+    def _check_addresses(self, side: int, description: Description) -> None:
+        """Only single addresses can be relayed to, all of one family. What a side offers first decides its
+        family; later it keeps to it, for it has been told an address of that family."""
+        for section in description.media:
+            if not section.relayed or section.host in UNSPECIFIED:
+                continue
+            try:
+                address = ip_address(section.host)
+            except ValueError:
+                raise Malformed(488, "SDP names no IP address") from None
+            if address.is_multicast or section.host == "255.255.255.255":
+                raise Malformed(488, "SDP names no single address")
+            if address.version != self._families[side]:
+                if self._bodies[side] or address.version not in self._settings.hosts:
+                    raise Malformed(488, "SDP of the other address family")
+                self._set_family(side, address.version)
+
+    def _set_family(self, side: int, family: int) -> None:
+        """Speak another address family to a side; a session that is open is opened anew on the same ports."""
+        if family == self._families[side]:
+            return
+        self._families[side] = family
+        if self._ports:
+            self._command(["close", self.session])
+            self._aimed.clear()
+            self._watching_ms = 0
+            for stream, ports in enumerate(self._ports):
+                self._open(stream, ports)
 
     def _versioned(self, side: int, description: Description, host: str, ports: list[int]) -> bytes:
         """Section 5 of RFC 3264 and 8: the version grows exactly when what this side sees has changed."""
@@ -166,7 +190,14 @@ class Anchor:
             if one is None or not one.relayed:
                 continue
             rtcp_port = 0 if mux else one.rtcp_port or min(one.port + 1, 65535)
-            aim = [one.host, one.port, one.rtcp_host or one.host, rtcp_port, self._learn[which]]
+            aim = [
+                one.host,
+                one.port,
+                one.rtcp_host or one.host,
+                rtcp_port,
+                self._learn[which],
+                one.clock_rate,
+            ]
             if self._aimed.get((stream, which)) != aim:
                 self._aimed[stream, which] = aim
                 self._command(["aim", self.session, stream, which, *aim])

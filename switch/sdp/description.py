@@ -16,8 +16,17 @@ DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 MAX_MEDIA = 8
 """Media sections relayed in one call; more are a broken or hostile description."""
 
-_HIDDEN = ("a=candidate:", "a=remote-candidates:", "a=ice-", "a=end-of-candidates", "a=rtcp:", "a=alt:")
-_UNSPECIFIED = ("0.0.0.0", "::")
+_HIDDEN = (
+    "a=candidate:",
+    "a=remote-candidates:",
+    "a=ice-",
+    "a=end-of-candidates",
+    "a=rtcp:",
+    "a=alt:",
+    "a=source-filter:",
+    "a=path:",
+)
+UNSPECIFIED = ("0.0.0.0", "::")
 
 
 @dataclass(slots=True)
@@ -46,9 +55,23 @@ class Media:
         return "RTP/" in self.proto.upper()
 
     @property
+    def clock_rate(self) -> int:
+        """The RTP clock of its first format in Hz (a=rtpmap); 8000 where none is said."""
+        mark = f"a=rtpmap:{self.formats.partition(' ')[0]} "
+        for line in self.lines:
+            if line.startswith(mark):
+                rate = line[len(mark) :].split("/")[1:2]
+                return (
+                    int(rate[0])
+                    if rate and rate[0].isdigit() and len(rate[0]) <= 6 and int(rate[0])
+                    else 8000
+                )
+        return 8000
+
+    @property
     def held(self) -> bool:
         """Whether its sender does not want to receive now (RFC 3264 section 8.4, and the older 0.0.0.0)."""
-        return self.host in _UNSPECIFIED or self.direction in ("sendonly", "inactive")
+        return self.host in UNSPECIFIED or self.direction in ("sendonly", "inactive")
 
 
 @dataclass(slots=True)
@@ -61,7 +84,7 @@ class Description:
     @property
     def talking(self) -> bool:
         """Whether at least one medium flows both ways, so that silence would mean trouble."""
-        return any(m.port and m.direction == "sendrecv" and m.host not in _UNSPECIFIED for m in self.media)
+        return any(m.port and m.direction == "sendrecv" and m.host not in UNSPECIFIED for m in self.media)
 
 
 def parse(body: bytes) -> Description:
@@ -163,7 +186,7 @@ def print_with(description: Description, host: str, ports: list[int]) -> str:
 
 def _copy(line: str, connection: str, family: str, out: list[str]) -> None:
     if line[0] == "c":
-        if _connection_host(line) in _UNSPECIFIED:  # hold in the manner of RFC 2543 stays a hold
+        if _connection_host(line) in UNSPECIFIED:  # hold in the manner of RFC 2543 stays a hold
             connection = f"c=IN {family} {'::' if family == 'IP6' else '0.0.0.0'}"
         out.append(connection)
     elif not line.startswith(_HIDDEN):

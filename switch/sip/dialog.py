@@ -124,8 +124,10 @@ class Dialog:
         target = _uri_of(self.route_set[0]) if self.route_set else self.remote_target
         try:
             uri = parse_uri(target)
-            ip_address(uri.host)
+            address = ip_address(uri.host)
         except (Malformed, ValueError):
+            return None
+        if address.is_multicast or address.is_unspecified or uri.host == "255.255.255.255":
             return None
         return Address(uri.host, uri.port or 5060)
 

@@ -40,7 +40,9 @@ class Baresip:
     def says(self, pattern: str, timeout_s: float = 15.0) -> None:
         """Wait for words on its screen."""
         try:
-            wait_for(lambda: re.search(pattern, self.text()) is not None, f"{pattern!r} from baresip", timeout_s)
+            wait_for(
+                lambda: re.search(pattern, self.text()) is not None, f"{pattern!r} from baresip", timeout_s
+            )
         except TimeoutError as error:
             raise AssertionError(f"{error}:\n{self.text()}") from None
 

@@ -49,7 +49,7 @@ def make_server(tmp_path: Path, lines_database: Path) -> Iterator[MakeServer]:
     servers: list[Server] = []
 
     def make(**changes: Any) -> Server:
-        server = Server(tmp_path / f"switch{len(servers)}", Network(), database=lines_database, **changes)
+        server = Server(tmp_path / f"switch{len(servers)}", Network(), changes, database=lines_database)
         servers.append(server)
         server.start()
         return server

@@ -1,4 +1,4 @@
-"""A loopback network of its own for each switch under test: addresses in 127.0.0.0/8, free ports, what a socket is bound to."""
+"""A loopback network for each switch under test: addresses in 127.0.0.0/8, free ports, who listens."""
 
 from __future__ import annotations
 
@@ -40,4 +40,3 @@ def is_bound(host: str, port: int) -> bool:
     """Whether some process listens for datagrams there (proc(5), /proc/net/udp)."""
     address = struct.unpack("=I", socket.inet_aton(host))[0]
     return f" {address:08X}:{port:04X} " in Path("/proc/net/udp").read_text()
-

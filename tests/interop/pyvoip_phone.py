@@ -1,7 +1,7 @@
-"""A pyVoIP phone in a process of its own: registers, calls or is called, plays one tone and tells which tones it hears.
+"""A pyVoIP phone: registers, calls or is called, plays one tone and tells which tones it hears.
 
-What happens is printed as one JSON object a line. pyVoIP is GPL-3 and its threads end badly: hence the process, and
-hence it is ended from outside.
+What happens is printed as one JSON object a line. pyVoIP is GPL-3 and its threads do not end: hence a process
+of its own, ended from outside.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def tone(hz: int, seconds: float) -> bytes:
 
 
 def power(samples: bytes, hz: int) -> float:
-    """How much of a frequency is in unsigned 8 bit samples, 0 to 1 of a full-scale sine (Goertzel's algorithm)."""
+    """How much of a frequency is in unsigned 8 bit samples, 0 to 1 of a full-scale sine (Goertzel)."""
     if not samples:
         return 0.0
     coefficient = 2 * math.cos(2 * math.pi * hz / RATE_HZ)
@@ -53,7 +53,11 @@ def talk(call: Any, hz: int, listen_for: list[int]) -> None:
         if frame != b"\x80" * FRAME:  # what pyVoIP gives for nothing received
             heard += frame
         time.sleep(FRAME / RATE_HZ)
-    tell("heard", samples=len(heard), power={str(one): round(power(bytes(heard), one), 3) for one in listen_for})
+    tell(
+        "heard",
+        samples=len(heard),
+        power={str(one): round(power(bytes(heard), one), 3) for one in listen_for},
+    )
 
 
 def main() -> None:

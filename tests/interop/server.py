@@ -1,6 +1,7 @@
 """The switch under test: `python -m switch serve` in a process of its own, with a configuration of its own.
 
-Its state is read from outside, as an operator would: metrics and readiness over HTTP, records from the database.
+Its state is read from outside, as an operator would: metrics and readiness over HTTP, records from the
+database.
 """
 
 from __future__ import annotations
@@ -36,12 +37,17 @@ _JSON_COLUMNS = ("segments", "diversions", "flags", "media")
 class Server:
     """One switch, with the lab's lines, two trunks, a dead one and two emergency gateways.
 
-    Trunk `carrier` takes all numbers, `second` is next in line; `dead` and then `carrier` are for +33 and nobody answers at
-    `dead`. Retransmission starts at 50 ms, so that transactions linger for 3.2 s.
+    Trunk `carrier` takes all numbers, `second` is next in line; `dead` comes first for +33; nobody is there.
+    Retransmission starts at 50 ms, so that transactions linger for 3.2 s.
     """
 
     def __init__(
-        self, directory: Path, network: Network, *, database: Path | None = None, **changes: Mapping[str, Any]
+        self,
+        directory: Path,
+        network: Network,
+        changes: Sections | None = None,
+        *,
+        database: Path | None = None,
     ) -> None:
         """Write the configuration and store the lines, or take a `database` in which they are already."""
         self.directory = directory
@@ -58,10 +64,13 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
         self._seen = 0
         shutil.copytree(ROOT / "config", self.config)
-        self.configure(**changes)
+        self.configure(**(changes or {}))
         self.database = directory / "data" / "belswitch.sqlite"
         if database is None:
-            self._import_lines()
+            lines = self.config / "lab" / "lines.toml"
+            # two of the three take digests without qop, for pyVoIP
+            lines.write_text(lines.read_text().replace('user = "dect"', 'user = "dect"\nlenient = true'))
+            self.import_lines(lines)
         else:
             self.database.parent.mkdir(mode=0o700)
             shutil.copy(database, self.database)
@@ -69,7 +78,7 @@ class Server:
     # --- configuration --------------------------------------------------------------------------------------
 
     def configure(self, **changes: Mapping[str, Any]) -> None:
-        """Write the configuration: what the tests need, with changes by section."""
+        """Write the configuration with changes by section; those of `trunk` are for every trunk."""
         sections: dict[str, dict[str, Any]] = {
             "sip": {
                 "domain": self.host,
@@ -86,18 +95,19 @@ class Server:
                 "silence_s": 0,
             },
             "calls": {"max_calls": 1000, "max_per_line": 1000, "ring_s": 60, "stop": "end"},
-            "store": {"directory": str(self.directory / "data")},
+            "store": {"directory": str(self.directory / "data"), "hold_ms": 40},
             "admin": {"host": self.host, "port": self.admin_port},
             "log": {"level": "info", "format": "json"},
         }
         for section, values in changes.items():
             sections.setdefault(section, {}).update(values)
+        trunk = sections.pop("trunk", {})
         text = "".join(f"{name} = {_toml(values)}\n" for name, values in sections.items())
         (self.config / "switch.toml").write_text(text)
         trunks = [
-            _trunk("dead", self.dead, reply_ms=300, prefixes=["+33"]),
-            _trunk("carrier", self.carrier),
-            _trunk("second", self.second),
+            _trunk("dead", self.dead, reply_ms=300, prefixes=["+33"], **trunk),
+            _trunk("carrier", self.carrier, **trunk),
+            _trunk("second", self.second, **trunk),
         ]
         (self.config / "trunks.toml").write_text(f"trunk = {_toml(trunks)}\n")
         gateways = [
@@ -168,10 +178,8 @@ class Server:
         """All that was logged."""
         return self.log.read_text(errors="replace")
 
-    def _import_lines(self) -> None:
-        """The lab's lines; two of the three take digests without qop, for pyVoIP."""
-        lines = self.config / "lab" / "lines.toml"
-        lines.write_text(lines.read_text().replace('user = "dect"', 'user = "dect"\nlenient = true'))
+    def import_lines(self, lines: Path) -> None:
+        """Store the lines of a file."""
         command = [sys.executable, "-m", "switch", "line", "import", str(lines), "--config", str(self.config)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, f"{done.stdout}{done.stderr}"
@@ -247,10 +255,16 @@ class Server:
         return sides
 
     def assert_at_rest(self, *, transactions: bool = False) -> None:
-        """No call, dialog or relay port is left and nothing went wrong inside; with `transactions`, none lingers either."""
+        """No call, dialog or relay port is left and nothing went wrong inside; with `transactions`, none of
+        them lingers either."""
         names = ["calls_running", "relay_ports_taken", 'sip_state{kind="dialogs"}']
         if transactions:
-            names += ["relay_sessions", "relay_sockets", 'sip_state{kind="clients"}', 'sip_state{kind="servers"}']
+            names += [
+                "relay_sessions",
+                "relay_sockets",
+                'sip_state{kind="clients"}',
+                'sip_state{kind="servers"}',
+            ]
         left: dict[str, float] = {}
 
         def nothing_left() -> bool:

@@ -1,4 +1,4 @@
-"""SIPp as a peer: scenarios are ladders in `scenarios/`, put together from the messages in `scenarios/parts/`.
+"""SIPp as a peer: scenarios are ladders in `sipp/`, put together from the messages in `sipp/parts/`.
 
 `<!-- part NAME -->` in a scenario stands for the file of that name; SIPp itself knows no such thing.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
@@ -19,7 +18,6 @@ from tests.interop.server import wait_for
 SCENARIOS = Path(__file__).parent / "sipp"
 TIMEOUT_S = 20
 _PART = re.compile(r"[ \t]*<!-- part ([\w-]+) -->\n")
-_runs = count(1)
 
 PASSWORDS = {"desk": "desk-secret", "dect": "dect-secret", "softphone": "softphone-secret"}
 
@@ -44,7 +42,10 @@ class Sipp:
     def received(self) -> list[str]:
         """Every message that came, as SIPp wrote it down."""
         trace = Path(f"{self.trace}.msg").read_text(errors="replace")
-        return [part.strip() for part in re.findall(r"message received \[\d+\] bytes :\s+(.*?)\n-{40}", trace + "-" * 48, re.S)]
+        return [
+            part.strip()
+            for part in re.findall(r"message received \[\d+\] bytes :\s+(.*?)\n-{40}", trace + "-" * 48, re.S)
+        ]
 
     def stop(self) -> None:
         """End the process, whatever it does."""
@@ -68,6 +69,7 @@ class SippRunner:
     def __init__(self, remote: tuple[str, int], directory: Path) -> None:
         self._remote = remote
         self._directory = directory
+        self._numbers = count(remote[1] * 100)
         self._all: list[Sipp] = []
 
     def start(
@@ -80,16 +82,17 @@ class SippRunner:
         password: str = "",
         calls: int = 1,
         trace: bool = True,
+        timeout_s: int = TIMEOUT_S,
         keys: Mapping[str, str] | None = None,
     ) -> Sipp:
-        """Start a scenario at an address: as `user`, calling `to`, for so many `calls`; wait until it listens."""
+        """Start a scenario at an address: as `user`, calling `to`, so many `calls`; wait until it listens."""
         host, port = local
-        path = self._directory / f"{next(_runs)}-{scenario}"
+        path = self._directory / f"{next(self._numbers)}-{scenario}"
         known = {"user": user or "trunk", "local_ip": host, "remote_ip": self._remote[0], **(keys or {})}
         Path(f"{path}.xml").write_text(assemble(scenario, known))
         command = ["sipp", f"{self._remote[0]}:{self._remote[1]}", "-sf", f"{path}.xml"]
         command += ["-i", host, "-p", str(port), "-bind_local", "-mi", host, "-mp", str(free_port(host))]
-        command += ["-m", str(calls), "-nostdin", "-timeout", f"{TIMEOUT_S}s", "-timeout_error"]
+        command += ["-m", str(calls), "-nostdin", "-timeout", f"{timeout_s}s", "-timeout_error"]
         command += ["-s", to or "nobody", "-au", user, "-ap", password or PASSWORDS.get(user, "-")]
         command += ["-trace_err", "-error_file", f"{path}.err"]
         if trace:
@@ -130,4 +133,3 @@ def assemble(scenario: str, keys: Mapping[str, str]) -> str:
     for name, value in keys.items():
         text = text.replace(f"[{name}]", value)
     return text
-

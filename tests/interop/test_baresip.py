@@ -1,4 +1,4 @@
-"""baresip registers, calls a trunk and is called by one; its voice passes the relay and comes back from SIPp's echo."""
+"""baresip registers, calls a trunk and is called by one; its voice passes the relay and SIPp echoes it."""
 
 from __future__ import annotations
 

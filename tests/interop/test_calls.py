@@ -89,7 +89,9 @@ def test_trunk_to_line(server: Server, sipp: SippRunner, phone: tuple[str, int])
     server.assert_at_rest()
 
 
-def test_line_to_line_rings_every_contact(server: Server, sipp: SippRunner, phone: tuple[str, int], other_phone: tuple[str, int]) -> None:
+def test_line_to_line_rings_every_contact(
+    server: Server, sipp: SippRunner, phone: tuple[str, int], other_phone: tuple[str, int]
+) -> None:
     third = server.network.host(13), free_port(server.network.host(13))
     for device in (other_phone, third):
         sipp.run("register", device, user="dect", keys={"expires": "60"})
@@ -228,11 +230,21 @@ def test_emergency_call_needs_no_password(server: Server, sipp: SippRunner, phon
     centre = sipp.start("centre", server.gateways[0], keys={"number": "16234567"})
     sipp.run("call-without-password", phone, "-d", "100", user="desk", to="112")
     centre.finish()
-    check(server.new_record(), outcome="answered", emergency=1, line=DESK, called="112", amount=0, trunk="psap-gw1")
+    check(
+        server.new_record(),
+        outcome="answered",
+        emergency=1,
+        line=DESK,
+        called="112",
+        amount=0,
+        trunk="psap-gw1",
+    )
     server.assert_at_rest()
 
 
-def test_emergency_call_takes_the_other_gateway(server: Server, sipp: SippRunner, phone: tuple[str, int]) -> None:
+def test_emergency_call_takes_the_other_gateway(
+    server: Server, sipp: SippRunner, phone: tuple[str, int]
+) -> None:
     centre = sipp.start("centre", server.gateways[1], keys={"number": "16234567"})
     sipp.run("call-without-password", phone, "-d", "100", user="desk", to="112")
     centre.finish()

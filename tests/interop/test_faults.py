@@ -1,4 +1,4 @@
-"""What goes wrong in service: the switch is killed, stopped, misconfigured, starved of its disk, or shouted at."""
+"""What goes wrong in service: the switch is killed, stopped, misconfigured, kept from its disk, shouted at."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_stop_waits_no_longer_than_configured(make_server: MakeServer, sipp_to: 
     assert record["released_ms"] - record["answered_ms"] >= 1000
 
 
-def test_no_answer_and_probes(make_server: MakeServer, sipp_to: SippTo) -> None:
+def test_no_answer(make_server: MakeServer, sipp_to: SippTo) -> None:
     server = make_server(calls={"ring_s": 1})
     sipp = sipp_to(server)
     called = server.network.host(12), free_port(server.network.host(12))
@@ -132,6 +132,15 @@ def test_no_answer_and_probes(make_server: MakeServer, sipp_to: SippTo) -> None:
     assert (record["outcome"], record["status"], record["cause"]) == ("no-answer", 480, 19)
     assert record["released_ms"] - record["invited_ms"] >= 1000
     server.assert_at_rest()
+
+
+def test_trunks_are_probed(make_server: MakeServer, sipp_to: SippTo) -> None:
+    server = make_server(trunk={"probe_s": 1})
+    assert server.metric('trunk_up{trunk="carrier"}') == 1
+    sipp_to(server).run("callee-probed", server.second, calls=3)
+    assert server.metric('trunk_up{trunk="second"}') == 1
+    wait_for(lambda: server.metric('trunk_up{trunk="carrier"}') == 0, "two probes without answer")
+    assert server.stop() == 0
 
 
 def test_wrong_configuration_leaves_the_old_one_in_force(make_server: MakeServer, sipp_to: SippTo) -> None:
@@ -159,7 +168,9 @@ def test_database_in_other_hands_for_a_while(make_server: MakeServer, sipp_to: S
     trunk = sipp.start("callee", server.carrier, calls=30)
     other = sqlite3.connect(server.database, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    caller = sipp.start("call", phone(server), "-r", "30", "-d", "100", user="desk", to=MOROCCAN_MOBILE, calls=30)
+    caller = sipp.start(
+        "call", phone(server), "-r", "30", "-d", "100", user="desk", to=MOROCCAN_MOBILE, calls=30
+    )
     sleep(1.5)
     assert server.is_ready()
     other.execute("ROLLBACK")

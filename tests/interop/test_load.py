@@ -22,7 +22,9 @@ def test_thousand_calls_leave_nothing_behind(server: Server, sipp: SippRunner) -
     sipp.run("call", phone, *arguments, user="desk", to="00212661234567", calls=CALLS, trace=False)
     trunk.finish()
     records = server.new_records(CALLS)
-    assert {(record["outcome"], record["status"], record["duration_s"]) for record in records} == {("answered", 200, 1)}
+    assert {(record["outcome"], record["status"], record["duration_s"]) for record in records} == {
+        ("answered", 200, 1)
+    }
     assert {record["amount"] for record in records} == {993}
     assert len({record["call_id"] for record in records}) == CALLS
     server.assert_at_rest(transactions=True)

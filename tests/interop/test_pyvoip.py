@@ -26,13 +26,26 @@ class Phone:
     """A pyVoIP process and what it says."""
 
     def __init__(self, server: Server, host: str, user: str, own_hz: int, *arguments: str) -> None:
-        command = [sys.executable, "-W", "ignore", "-m", "tests.interop.pyvoip_phone", server.host, str(server.port)]
+        command = [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "tests.interop.pyvoip_phone",
+            server.host,
+            str(server.port),
+        ]
         command += [user, f"{user}-secret", host, str(free_port(host)), str(free_port(host))]
         command += [*arguments, "--tone", str(own_hz), "--listen-for", str(CALLER_HZ), str(CALLEE_HZ)]
         self._said: list[dict[str, Any]] = []
         self._queue: Queue[str] = Queue()
         self._process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()

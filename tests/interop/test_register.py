@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from time import sleep
 
 import pytest
@@ -72,6 +73,15 @@ def test_wrong_password_and_unknown_user_are_answered_alike(
 
 def test_options_is_a_keep_alive(server: Server, sipp: SippRunner, phone: tuple[str, int]) -> None:
     sipp.run("options", phone, user="desk")
+
+
+def test_ping_has_its_pong(server: Server, phone: tuple[str, int]) -> None:
+    """RFC 5626 section 3.5.1."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(phone)
+        sock.settimeout(5)
+        sock.sendto(b"\r\n\r\n", (server.host, server.port))
+        assert sock.recv(100) == b"\r\n"
 
 
 def test_binding_survives_a_restart(server: Server, sipp: SippRunner, phone: tuple[str, int]) -> None:

@@ -1,4 +1,5 @@
-"""A calm world for one story: nothing goes wrong unless the story says so, and at its end the books are checked."""
+"""A calm world for one story: nothing goes wrong unless the story says so, and at its end the books are
+checked."""
 
 from __future__ import annotations
 
@@ -13,12 +14,27 @@ from tests.sim.auditor import Auditor
 from tests.sim.ladder import in_full, rung, with_holes
 from tests.sim.network import Hop
 from tests.sim.parties import Party
+from tests.sim.talk import Talk
 from tests.sim.weather import CALM, Weather
 from tests.sim.world import HOSTS, SWITCH, World, settings
 
 GOLDEN = Path(__file__).parent / "golden"
 STRANGER = "+3225550123"
 NS_PER_MS = 1_000_000
+
+
+def answers(party: Party, after_ms: int = 1000, *, ring: int = 180, media: bool = False) -> None:
+    """Let a party ring (not with `ring` 0) and answer every call."""
+
+    def on_call(talk: Talk) -> None:
+        if ring:
+            talk.ring(ring, media=media)
+        if after_ms:
+            party.after(after_ms, talk.answer)
+        else:
+            talk.answer()
+
+    party.on_call = on_call
 
 
 class Scene(World):
@@ -30,14 +46,13 @@ class Scene(World):
         self.auditor = Auditor(self)
         self.machine.start()
 
-    # --- the cast -----------------------------------------------------------------------------------------------------
+    # --- the cast ------------------------------------------------------------------------------------------
 
     def phone(self, name: str, *, line: str = "") -> Party:
         """A registered phone."""
         phone = self.party(name, line=line)
         phone.register()
-        self.run(100)
-        assert phone.registered
+        assert self.run_until(lambda: phone.registered)
         return phone
 
     def carrier(self, name: str = "carrier") -> Party:
@@ -48,7 +63,7 @@ class Scene(World):
         """Both gateways to the emergency centre."""
         return self.party("centre1"), self.party("centre2")
 
-    # --- the plot -----------------------------------------------------------------------------------------------------
+    # --- the plot ------------------------------------------------------------------------------------------
 
     def together(self, *acts: Callable[[], None]) -> None:
         """Several parties do something at the same instant: what they send crosses on the wire."""
@@ -80,7 +95,7 @@ class Scene(World):
         callee.talk.answer()
         assert self.run_until(lambda: caller.talk.up and "ACK" in callee.talk.heard)
 
-    # --- the end ------------------------------------------------------------------------------------------------------
+    # --- the end -------------------------------------------------------------------------------------------
 
     def rest(self) -> None:
         """Let everything come to rest, and check the books."""
@@ -118,7 +133,8 @@ class Scene(World):
         return with_holes(in_full(self.sent_to(name, start), self.network))
 
     def compare(self, golden: str, text: str) -> None:
-        """Hold a text against its golden file; BELSWITCH_GOLDEN=write writes the file anew, to be read before it is kept."""
+        """Hold a text against its golden file; BELSWITCH_GOLDEN=write writes the file anew, to be read before
+        it is kept."""
         path = GOLDEN / f"{golden}.txt"
         if os.environ.get("BELSWITCH_GOLDEN") == "write":
             path.write_text(text + "\n", "utf-8")

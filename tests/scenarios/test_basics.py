@@ -156,7 +156,12 @@ def test_options_is_answered(world: Scene) -> None:
     alice = world.party("alice")
     answers: list[int] = []
     sender = f"<sip:alice@{alice.domain}>;tag=x"
-    rows = [("From", sender), ("To", f"<sip:{alice.domain}>"), ("Call-ID", alice.token("o")), ("CSeq", "1 OPTIONS")]
+    rows = [
+        ("From", sender),
+        ("To", f"<sip:{alice.domain}>"),
+        ("Call-ID", alice.token("o")),
+        ("CSeq", "1 OPTIONS"),
+    ]
     alice.request(
         Sip(f"OPTIONS sip:{alice.domain} SIP/2.0", rows),
         lambda response: answers.append(response.status if response is not None else 0),

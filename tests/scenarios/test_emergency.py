@@ -1,4 +1,5 @@
-"""Calls for help: open to every known line, never priced, never cut, on to the next gateway whatever the first one says."""
+"""Calls for help: open to every known line, never priced, never cut, on to the next gateway whatever the
+first one says."""
 
 from __future__ import annotations
 
@@ -7,19 +8,14 @@ from dataclasses import replace
 import pytest
 
 from switch.ports import JournalState, StopCalls
-from tests.scenarios.scene import Scene
+from tests.scenarios.scene import Scene, answers
 from tests.sim.parties import Party
 from tests.sim.weather import CALM
 
 
 def helping(centre: Party) -> None:
     """A centre that answers with a menu first (R-EMG-07)."""
-
-    def on_call(talk: object) -> None:
-        centre.talk.ring(183, media=True)
-        centre.after(1000, centre.talk.answer)
-
-    centre.on_call = on_call
+    answers(centre, ring=183, media=True)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +119,8 @@ def test_no_limit_of_time(world: Scene) -> None:
 
 
 def test_nothing_in_the_way(world: Scene) -> None:
-    """A full journal, a shutdown under way and every call of the line in use refuse nobody who calls for help."""
+    """A full journal, a shutdown under way and every call of the line in use refuse nobody who calls for
+    help."""
     alice, bob, (centre, _) = world.phone("alice"), world.phone("bob"), world.centres()
     helping(centre)
     bob.on_call = lambda talk: talk.answer()
@@ -206,10 +203,12 @@ def test_no_ports_left() -> None:
     assert call.up
 
 
-@pytest.mark.xfail(strict=True, reason="a call for help that loses its relay before the answer is not tried again")
+@pytest.mark.xfail(
+    strict=True, reason="a call for help that loses its relay before the answer is not tried again"
+)
 def test_relay_dies_while_it_rings(world: Scene) -> None:
     alice, (centre, _) = world.party("alice"), world.centres()
-    centre.on_call = lambda talk: (talk.ring(), centre.after(3000, talk.answer))[0]
+    answers(centre, 3000)
     call = alice.invite("112", uri="sip:112@voice.example")
     world.run(1000)
     world.machine.kill_relay()

@@ -47,7 +47,10 @@ def test_phone_sees_nothing_of_the_trunk(world: Scene) -> None:
 def test_phone_called_by_a_trunk(world: Scene) -> None:
     alice, carrier = world.phone("alice"), world.carrier()
     alice.on_call = lambda talk: talk.answer()
-    rows = [("P-Asserted-Identity", "<sip:+3225550199@198.51.100.1>"), ("Record-Route", "<sip:198.51.100.77;lr>")]
+    rows = [
+        ("P-Asserted-Identity", "<sip:+3225550199@198.51.100.1>"),
+        ("Record-Route", "<sip:198.51.100.77;lr>"),
+    ]
     call = carrier.invite(alice.number, rows=rows)
     world.run(1000)
     call.bye()
@@ -58,7 +61,7 @@ def test_phone_called_by_a_trunk(world: Scene) -> None:
 
 def test_withheld_number_to_a_trunk(world: Scene) -> None:
     """RFC 3325: the carrier is told, and told to keep it to itself."""
-    alice, carrier = world.phone("alice"), world.carrier()
+    alice, _carrier = world.phone("alice"), world.carrier()
     call = alice.invite("0478123456", rows=[("Privacy", "id")])
     world.run(100)
     call.cancel()

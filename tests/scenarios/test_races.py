@@ -161,7 +161,8 @@ def test_lost_ack(world: Scene) -> None:
 
 
 def test_second_200_after_ack(world: Scene) -> None:
-    """RFC 5407 section 3.1.1: the switch's ACK is lost, the callee repeats its 200, the same ACK goes out again."""
+    """RFC 5407 section 3.1.1: the switch's ACK is lost, the callee repeats its 200, the same ACK goes out
+    again."""
     _alice, bob = ringing(world)
     world.lose("ACK", to="bob")
     bob.talk.answer()

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scenarios.scene import Scene
+from tests.scenarios.scene import Scene, answers
 from tests.sim.parties import Party
 from tests.sim.talk import Talk
 from tests.sim.text import digest_right
 from tests.sim.world import HOSTS, TRUNK_PASSWORD
 
 OUTSIDE = "0478123456"
-
-
-def answering(party: Party, after_ms: int = 1000) -> None:
-    """Let a party answer every call."""
-    party.on_call = lambda talk: party.after(after_ms, talk.answer)
 
 
 def test_out_and_back(world: Scene) -> None:
@@ -50,7 +45,7 @@ def test_in_to_nobody(world: Scene) -> None:
 def test_refusal_of_the_network_moves_on(world: Scene, status: int) -> None:
     alice, carrier, reserve = world.phone("alice"), world.carrier(), world.carrier("reserve")
     carrier.on_call = lambda talk: talk.reject(status)
-    answering(reserve)
+    answers(reserve, ring=0)
     call = alice.invite(OUTSIDE)
     world.run(3000)
     call.bye()
@@ -72,7 +67,7 @@ def test_word_of_the_called_party_does_not_move_on(world: Scene, status: int) ->
 def test_silent_trunk_moves_on(world: Scene) -> None:
     alice, carrier, reserve = world.phone("alice"), world.carrier(), world.carrier("reserve")
     carrier.die()
-    answering(reserve)
+    answers(reserve, ring=0)
     call = alice.invite(OUTSIDE)
     world.run(8000)
     call.bye()
@@ -83,7 +78,7 @@ def test_silent_trunk_moves_on(world: Scene) -> None:
 def test_unreachable_trunk_moves_on_at_once(world: Scene) -> None:
     alice, reserve = world.phone("alice"), world.carrier("reserve")
     world.network.unroutable.add(HOSTS["carrier"])
-    answering(reserve)
+    answers(reserve, ring=0)
     call = alice.invite(OUTSIDE)
     world.run(2000)
     call.bye()

@@ -25,8 +25,10 @@ def main() -> int:
             print(ladder(verdict.world))
         if options.count == 1 or verdict.problems:
             weather = ", ".join(verdict.faults) or "calm"
-            print(f"seed {seed}  {verdict.mark}  {verdict.calls} calls, {verdict.answered} answered, "
-                  f"{verdict.datagrams} datagrams; weather: {weather}")
+            print(
+                f"seed {seed}  {verdict.mark}  {verdict.calls} calls, {verdict.answered} answered, "
+                f"{verdict.datagrams} datagrams; weather: {weather}"
+            )
         for problem in verdict.problems:
             print(f"  {problem}")
         failed += bool(verdict.problems)

@@ -1,7 +1,8 @@
-"""Whoever checks the books: sees every datagram at the switch's door and every record on disk, and nothing else.
+"""Whoever checks the books: sees every datagram at the switch's door and every record on disk, and nothing
+else.
 
-It knows neither the traffic nor the code it judges, and it is simple on purpose: what was promised on the wire must be in
-the records, once, at the right price, and at the end nothing may be left over.
+It knows neither the traffic nor the code it judges, and it is simple on purpose: what was promised on the
+wire must be in the records, once, at the right price, and at the end nothing may be left over.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from switch.ports import NS_PER_MS, NS_PER_S, CallAnswered, CallEnded
 from switch.record import Cdr
-from switch.ports import NS_PER_MS, CallAnswered, CallEnded
 from tests.sim.network import Hop
-from tests.sim.text import Sip, user_in
+from tests.sim.text import Sip, media_in, user_in
 from tests.sim.world import HOSTS, SWITCH, World
 
+_LONGEST_GOODBYE_NS = 33 * NS_PER_S
 CENTRES = (HOSTS["centre1"], HOSTS["centre2"])
 
 
@@ -44,8 +46,11 @@ class Side:
 
     host: str
     life: int
+    session: int = 0
+    """The relay session whose ports it was told of."""
     confirmed_ns: int = 0
-    byes: int = 0
+    bye_ns: int = 0
+    """When its first BYE came or went."""
 
 
 @dataclass(slots=True)
@@ -63,7 +68,7 @@ class Auditor:
     def __post_init__(self) -> None:
         self.world.network.watch(self._on_sent, self._on_arrival)
 
-    # --- at the door --------------------------------------------------------------------------------------------------
+    # --- at the door ---------------------------------------------------------------------------------------
 
     def _on_sent(self, hop: Hop) -> None:
         if hop.source != SWITCH or not hop.data.strip():
@@ -79,6 +84,9 @@ class Auditor:
                 self.called_for_help.append((hop.at_ns, hop.target.host))
         elif message.method == "BYE":
             self._on_bye(message)
+        side = self.sides.get(message.call_id)
+        if side is not None and not side.session and message.get("Content-Type") == "application/sdp":
+            side.session = self.world.machine.relay.session_of(media_in(message.body)[1])
 
     def _on_reply(self, hop: Hop, response: Sip) -> None:
         attempt = self.attempts.get((response.call_id, response.branch, self.world.machine.lives))
@@ -100,10 +108,14 @@ class Auditor:
             moment = self.world.moment()
             key = message.call_id, message.branch, life
             before = self.attempts.get(key)
-            if before is None or not before.known:  # answered without state; repeated, it may fare better later
+            if (
+                before is None or not before.known
+            ):  # answered without state; repeated, it may fare better later
                 wall_ms = moment.wall_ns // NS_PER_MS
                 known = self._is_known(hop)
-                self.attempts[key] = Attempt(moment.mono_ns, wall_ms, hop.source.host, message.uri, life, known)
+                self.attempts[key] = Attempt(
+                    moment.mono_ns, wall_ms, hop.source.host, message.uri, life, known
+                )
         elif message.method == "BYE":
             self._on_bye(message)
         elif message.asked == "INVITE" and 200 <= message.status < 300:
@@ -121,18 +133,20 @@ class Auditor:
 
     def _on_bye(self, message: Sip) -> None:
         side = self.sides.get(message.call_id)
-        if side is not None:
-            side.byes += 1
+        if side is not None and not side.bye_ns:
+            side.bye_ns = self.world.mono_ns
 
     def _check_hiding(self, hop: Hop) -> None:
         """Nothing of one party is told to another: neither its address nor anything it wrote."""
         text = hop.data.decode()
         own = self.world.network.names.get(hop.target, hop.target.host)
         for name, host in HOSTS.items():
-            if host != hop.target.host and (f"mk-{name}-" in text or f"mk-{name} " in text or host in _words(text)):
+            if host != hop.target.host and (
+                f"mk-{name}-" in text or f"mk-{name} " in text or host in _words(text)
+            ):
                 self.problems.append(f"{own} is shown something of {name}: {text.splitlines()[0]}")
 
-    # --- the books ----------------------------------------------------------------------------------------------------
+    # --- the books -----------------------------------------------------------------------------------------
 
     def check(self) -> list[str]:
         """All that can be said of the past; may be asked at any time of rest."""
@@ -199,8 +213,14 @@ class Auditor:
     def _check_emergencies(self) -> None:
         """No call for help is refused before every centre has been tried."""
         directory = self.world.machine.settings.emergency
-        relay_trouble = {"no-ports", "relay-failed", "relay-died", "operator"}  # see the scenarios of tests/scenarios/test_emergency.py
-        excused = {cdr.invited_ms for cdr in self.world.cdrs if cdr.emergency and relay_trouble & set(cdr.flags)}
+        # What the switch owes a call for help all the same is in tests/scenarios/test_emergency.py.
+        relay_trouble = {"no-ports", "relay-failed", "relay-died", "operator"}
+        lost = [entry.cdr for entry in self.world.machine.journal.lost if isinstance(entry, CallEnded)]
+        excused = {
+            cdr.invited_ms
+            for cdr in (*self.world.cdrs, *lost)
+            if cdr.emergency and relay_trouble & set(cdr.flags)
+        }
         for attempt in self.attempts.values():
             service = directory.numbers.recognise(attempt.uri)
             if service is None or not service.is_emergency or not attempt.known:
@@ -212,10 +232,27 @@ class Auditor:
                 self.problems.append(f"a call for help from {attempt.host} was refused with {attempt.status}")
 
     def _check_byes(self) -> None:
-        """Each side of each answered call got a BYE or sent one."""
+        """Each side of each answered call got a BYE or sent one, no later than an ACK may be waited for."""
         for call_id, side in self.sides.items():
-            if side.confirmed_ns and not side.byes and side.life == self.world.machine.lives:
+            if side.confirmed_ns and not side.bye_ns and side.life == self.world.machine.lives:
                 self.problems.append(f"no BYE on the dialog {call_id} with {side.host}")
+        for cdr in self.world.cdrs:
+            if cdr.answered_ms is None or "restart" in cdr.flags:
+                continue
+            for (call_id, _, life), attempt in self.attempts.items():
+                same = (attempt.wall_ms, attempt.dialled) == (cdr.invited_ms, cdr.dialled)
+                if same and 200 <= attempt.status < 300:
+                    ended_ns = attempt.at_ns + (cdr.released_ms - cdr.invited_ms) * NS_PER_MS
+                    self._check_release(life, self.sides[call_id].session, ended_ns)
+
+    def _check_release(self, life: int, session: int, ended_ns: int) -> None:
+        deaths = self.world.machine.deaths
+        if life <= len(deaths) and deaths[life - 1].mono_ns < ended_ns + _LONGEST_GOODBYE_NS:
+            return  # the power went while a BYE waited for its ACK; its call was over and recorded
+        for side in self.sides.values():
+            both = side.session == session and side.life == life and side.confirmed_ns
+            if session and both and side.bye_ns > ended_ns + _LONGEST_GOODBYE_NS:
+                self.problems.append(f"no BYE in time for {side.host}")
 
     def check_sums(self) -> None:
         """The totals of the running process agree with what it ordered to be recorded."""
@@ -256,6 +293,8 @@ class Auditor:
     def _check_times(self, cdr: Cdr) -> None:
         """Dates follow each other, and the talk began when an answer came in at the door."""
         if cdr.answered_ms is None:
+            if "no-media" in cdr.flags:
+                self.problems.append(f"{cdr.call_id} was ended for silence before it was answered")
             if cdr.duration_s:
                 self.problems.append(f"{cdr.call_id} lasted {cdr.duration_s} s unanswered")
             return
@@ -277,7 +316,7 @@ class Auditor:
         if not began & self.answers_ns:
             self.problems.append(f"{cdr.call_id} was answered when no answer came")
 
-    # --- the end ------------------------------------------------------------------------------------------------------
+    # --- the end -------------------------------------------------------------------------------------------
 
     def check_rest(self) -> list[str]:
         """Nothing goes on, so nothing may be left but bindings, lines and the timers that come round."""

@@ -1,4 +1,5 @@
-"""A journal on a virtual disk: one writer, batches, and a power switch. What was not committed when it is cut is lost."""
+"""A journal on a virtual disk: one writer, batches, and a power switch. What was not committed when it is cut
+is lost."""
 
 from __future__ import annotations
 
@@ -6,7 +7,6 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from switch.record import Cdr
 from switch.ports import (
     NS_PER_MS,
     NS_PER_S,
@@ -17,11 +17,13 @@ from switch.ports import (
     Entry,
     MediaMeasured,
 )
+from switch.record import Cdr
 from tests.sim.weather import Weather
 
 
 class Journal:
-    """`disk` is what a restart finds; `lost` what a cut took. `tell_full` is told when it becomes full and when it is not."""
+    """`disk` is what a restart finds; `lost` what a cut took. `tell_full` is told when it becomes full and
+    when it is not."""
 
     def __init__(
         self,
@@ -85,7 +87,7 @@ class Journal:
 
         self._later(delay_ns, commit)
 
-    # --- what a restart and an auditor read ---------------------------------------------------------------------------
+    # --- what a restart and an auditor read ----------------------------------------------------------------
 
     def cdrs(self) -> list[Cdr]:
         """Every record on disk, in the order of writing."""

@@ -1,5 +1,5 @@
-"""A run as a ladder of text: who sent what to whom, and when. For golden files, what chance made is replaced by holes that
-are numbered in order of appearance, so that the same Call-ID is the same hole on every line."""
+"""A run as a ladder of text: who sent what to whom, and when. For golden files, what chance made is replaced
+by holes that are numbered in order of appearance, so that the same Call-ID is the same hole on every line."""
 
 from __future__ import annotations
 

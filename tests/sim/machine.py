@@ -1,4 +1,5 @@
-"""The host of the switch: what `switch.net.driver` does on real sockets, done here on virtual time, with a power switch."""
+"""The host of the switch: what `switch.net.driver` does on real sockets, done here on virtual time, with a
+power switch."""
 
 from __future__ import annotations
 
@@ -71,9 +72,10 @@ class Machine:
         self.core: Switch | None = None
         self.notes: list[Note] = []
         self.unbacked: set[str] = set()
-        """Calls whose answer left before it was on disk, because the disk took longer than the hold allows."""
+        """Calls whose answer left before it was on disk, because the disk took longer than the hold
+        allows."""
         self.lives = 0
-        self.died_wall_ns: list[int] = []
+        self.deaths: list[Moment] = []
         self.journal = Journal(random, later, lambda full: self.feed(JournalState(full)))
         self.relay = VirtualRelay(random, later, self._hear, quiet_ms)
         self._random = random
@@ -89,7 +91,7 @@ class Machine:
         """Take over what can go wrong from now on."""
         self.journal.weather = self.relay.weather = weather
 
-    # --- power --------------------------------------------------------------------------------------------------------
+    # --- power ---------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """A new process with what is on disk."""
@@ -97,7 +99,7 @@ class Machine:
         now = self._moment()
         shuffle = (lambda: self._random.randrange(1 << 16)) if self._shuffle else None
         self.core = Switch(self.settings, self.lines, Chance(self._random), now, shuffle=shuffle)
-        alive_wall_ns = self.died_wall_ns[-1] if self.died_wall_ns else now.wall_ns
+        alive_wall_ns = self.deaths[-1].wall_ns if self.deaths else now.wall_ns
         self.core.restore(list(self.journal.bindings()), self.journal.orphans(), alive_wall_ns)
         self._settle()
 
@@ -107,14 +109,14 @@ class Machine:
         self.journal.cut()
         self.relay.die()
         self._alarm += 1
-        self.died_wall_ns.append(self._moment().wall_ns)
+        self.deaths.append(self._moment())
 
     def kill_relay(self) -> None:
         """The relay process alone."""
         self.relay.die()
         self.feed(RelayDied(0, 1))
 
-    # --- the driver ---------------------------------------------------------------------------------------------------
+    # --- the driver ----------------------------------------------------------------------------------------
 
     def feed(self, event: Input) -> None:
         """One input, then everything it ordered."""
@@ -175,7 +177,8 @@ class Machine:
         alarm, deadline = self._alarm, self.core.next_deadline()
         if deadline is not None:
             self._later(
-                max(0, deadline - self._moment().mono_ns), lambda: self._wake() if alarm == self._alarm else None
+                max(0, deadline - self._moment().mono_ns),
+                lambda: self._wake() if alarm == self._alarm else None,
             )
 
     def _receiver(self, local: Address) -> Callable[[bytes, Address], None]:

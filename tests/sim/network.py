@@ -1,4 +1,5 @@
-"""The virtual network: every datagram of a run passes here, is written down, and is delayed, lost, doubled or overtaken."""
+"""The virtual network: every datagram of a run passes here, is written down, and is delayed, lost, doubled or
+overtaken."""
 
 from __future__ import annotations
 
@@ -52,8 +53,11 @@ class Network:
         self._on_sent.append(on_sent)
         self._on_arrival.append(on_arrival)
 
-    def send(self, at_ns: int, source: Address, target: Address, data: bytes, *, may_fail: bool = False) -> bool:
-        """Send one datagram; False when the sender's own host refuses it, which only `may_fail` allows by chance."""
+    def send(
+        self, at_ns: int, source: Address, target: Address, data: bytes, *, may_fail: bool = False
+    ) -> bool:
+        """Send one datagram; False when the sender's own host refuses it, which only `may_fail` allows by
+        chance."""
         weather = self.weather
         fate = self._fate(may_fail, weather, target)
         hop = Hop(at_ns, source, target, data, fate)

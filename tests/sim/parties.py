@@ -1,5 +1,6 @@
-"""Phones, carriers and emergency centres: small user agents that speak SIP of their own (`tests.sim.text`) and do as they
-are told, well or badly. `Party` is an endpoint with its transactions; a `Talk` is one call seen from one side."""
+"""Phones, carriers and emergency centres: small user agents that speak SIP of their own (`tests.sim.text`)
+and do as they are told, well or badly. `Party` is an endpoint with its transactions; a `Talk` is one call
+seen from one side."""
 
 from __future__ import annotations
 
@@ -78,7 +79,16 @@ class Asked:
 class Served:
     """A server transaction: remembers its answer, and repeats that to an INVITE until it is acknowledged."""
 
-    __slots__ = ("_deadline_ns", "_interval_ms", "acknowledged", "final", "last", "on_unacknowledged", "party", "request")
+    __slots__ = (
+        "_deadline_ns",
+        "_interval_ms",
+        "acknowledged",
+        "final",
+        "last",
+        "on_unacknowledged",
+        "party",
+        "request",
+    )
 
     def __init__(self, party: Party, request: Sip) -> None:
         self.party = party
@@ -91,14 +101,22 @@ class Served:
         self._deadline_ns = 0
 
     def respond(
-        self, status: int, reason: str = "", rows: list[tuple[str, str]] | None = None, *, tag: str = "", body: str = ""
+        self,
+        status: int,
+        reason: str = "",
+        rows: list[tuple[str, str]] | None = None,
+        *,
+        tag: str = "",
+        body: str = "",
     ) -> None:
         """Send a response; after the first final one nothing else is sent."""
         if self.final:
             return
         response = Sip(f"SIP/2.0 {status} {reason or REASONS.get(status, 'Whatever')}")
         for name, value in self.request.rows:
-            if name in ("Via", "From", "To", "Call-ID", "CSeq") or (name == "Record-Route" and 100 < status < 300):
+            if name in ("Via", "From", "To", "Call-ID", "CSeq") or (
+                name == "Record-Route" and 100 < status < 300
+            ):
                 tagged = name == "To" and tag and ";tag=" not in value
                 response.rows.append((name, f"{value};tag={tag}" if tagged else value))
         response.rows += rows or []
@@ -152,7 +170,8 @@ REASONS = {
 
 
 class Party:
-    """One endpoint. Everything it writes bears its `mark`, so that it can be recognised where it should not be."""
+    """One endpoint. Everything it writes bears its `mark`, so that it can be recognised where it should not
+    be."""
 
     def __init__(
         self,
@@ -194,7 +213,7 @@ class Party:
         self._served: dict[tuple[str, str, int], Served] = {}
         world.network.attach(name, address, self.receive)
 
-    # --- wire ---------------------------------------------------------------------------------------------------------
+    # --- wire ----------------------------------------------------------------------------------------------
 
     def token(self, kind: str) -> str:
         """A fresh tag, Call-ID or branch, recognisable as ours."""
@@ -235,7 +254,12 @@ class Party:
         """Send a request under a fresh branch; `tell` gets its responses, None when none came."""
         branch = f"z9hG4bK-{self.token('b')}"
         via = f"SIP/2.0/UDP {self.address.host}:{self.address.port};branch={branch};rport"
-        request.rows = [("Via", via), ("Max-Forwards", "70"), *request.rows, ("User-Agent", f"{self.mark}-phone/1")]
+        request.rows = [
+            ("Via", via),
+            ("Max-Forwards", "70"),
+            *request.rows,
+            ("User-Agent", f"{self.mark}-phone/1"),
+        ]
         asked = Asked(self, request, tell)
         self._asked[branch, request.method] = asked
         return asked
@@ -253,7 +277,7 @@ class Party:
         """Our own address as a Contact."""
         return f"<sip:{self.user}@{self.address.host}:{self.address.port}>"
 
-    # --- what comes in ------------------------------------------------------------------------------------------------
+    # --- what comes in -------------------------------------------------------------------------------------
 
     def _on_ack(self, ack: Sip) -> None:
         served = self._served.get((ack.branch, "INVITE", ack.cseq))
@@ -293,7 +317,7 @@ class Party:
                 if talk.call_id == cancel.call_id:
                     talk.on_cancel(cancel, invite)
 
-    # --- orders -------------------------------------------------------------------------------------------------------
+    # --- orders --------------------------------------------------------------------------------------------
 
     def register(self, expires_s: int = 3600) -> None:
         """REGISTER with digest; `registered` says how it ended."""

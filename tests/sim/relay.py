@@ -1,5 +1,6 @@
-"""A media relay without media: it keeps ports and sessions as `switch.relay` does, answers as it does, and complains when
-it is told nonsense. A session is heard as long as one of the parties it is aimed at is still there."""
+"""A media relay without media: it keeps ports and sessions as `switch.relay` does, answers as it does, and
+complains when it is told nonsense. A session is heard as long as one of the parties it is aimed at is still
+there."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ COUNTS = {"packets": 500, "bytes": 86_000, "lost": 5, "jitter_ms": 3}
 
 
 class VirtualRelay:
-    """`tell` takes what the relay says, `later` lets time pass, `quiet_ms` knows for how long an address has sent nothing."""
+    """`tell` takes what the relay says, `later` lets time pass, `quiet_ms` knows for how long an address has
+    sent nothing."""
 
     def __init__(
         self,
@@ -53,11 +55,22 @@ class VirtualRelay:
         """Carry out one command (`switch.relay.command`)."""
         self.commands.append(command)
         match command:
-            case ["open", number, int(stream), str(), int(port0), str(), int(port1), True] if number == session:
-                self._open(session, stream, (port0, port1))
-            case ["aim", number, int(stream), int(side), str(host), int(port), str(), int(), str() | None] if (
-                number == session and side in (0, 1)
+            case ["open", number, int(stream), str(), int(port0), str(), int(port1), True] if (
+                number == session
             ):
+                self._open(session, stream, (port0, port1))
+            case [
+                "aim",
+                number,
+                int(stream),
+                int(side),
+                str(host),
+                int(port),
+                str(),
+                int(),
+                str() | None,
+                int(clock_rate),
+            ] if number == session and side in (0, 1) and clock_rate > 0:
                 self._aim(session, stream, side, (host, port))
             case ["watch", number, int(silence_ms)] if number == session:
                 self._watch(session, silence_ms)
@@ -71,6 +84,18 @@ class VirtualRelay:
         self._life += 1
         self._gone |= self.sessions.keys() | self._gone
         self.sessions.clear()
+
+    def session_of(self, port: int) -> int:
+        """The session that has a port; 0 when none has."""
+        return next(
+            (
+                number
+                for number, held in self.sessions.items()
+                for pair in held.ports.values()
+                if port in pair
+            ),
+            0,
+        )
 
     @property
     def ports(self) -> list[int]:
@@ -107,7 +132,12 @@ class VirtualRelay:
         held, life = self.sessions.get(session), self._life
 
         def due() -> None:
-            if held is None or life != self._life or self.sessions.get(session) is not held or held.watch != watch:
+            if (
+                held is None
+                or life != self._life
+                or self.sessions.get(session) is not held
+                or held.watch != watch
+            ):
                 return
             quiet_ms = min((self._quiet_ms(target) for target in held.aims.values()), default=held.silence_ms)
             if quiet_ms >= held.silence_ms:

@@ -1,4 +1,5 @@
-"""One run: a storm with the faults of its seed, then calm weather until everything has come to rest, then the books."""
+"""One run: a storm with the faults of its seed, then calm weather until everything has come to rest, then the
+books."""
 
 from __future__ import annotations
 
@@ -7,16 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
+from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_S, EndCall
 from switch.settings import CallLimits
 from tests.sim.auditor import Auditor
 from tests.sim.traffic import Traffic
 from tests.sim.weather import CALM, forecast
-from tests.sim.world import World
+from tests.sim.world import MEDIA_HOST, World
 
 STORM_MS = 60_000
 CALM_MS = 200_000
-LIMITS = CallLimits(ring_ns=20 * NS_PER_S, no_answer_ns=30 * NS_PER_S, max_s=100)
+LIMITS = CallLimits(ring_ns=20 * NS_PER_S, no_answer_ns=30 * NS_PER_S, max_s=30)
+MEDIA = MediaSettings({4: MEDIA_HOST}, {4: MEDIA_HOST}, silence_ms=35_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ def simulate(seed: int) -> Verdict:
     """Run one seed to its end."""
     random = Random(f"weather {seed}")
     weather, faults = forecast(random)
-    world = World(seed, weather, shuffle=True, limits=LIMITS)
+    world = World(seed, weather, shuffle=True, limits=LIMITS, media=MEDIA)
     auditor = Auditor(world)
     traffic = Traffic(world, random)
     world.machine.start()
@@ -54,7 +57,9 @@ def simulate(seed: int) -> Verdict:
     for at_ms in _moments(random, weather.restarts):
         world.later(at_ms * NS_PER_S // 1000, lambda: _cut(world, auditor, random))
     for at_ms in _moments(random, weather.clock_steps):
-        world.later(at_ms * NS_PER_S // 1000, lambda: world.step_clock(random.choice([-7200, -3, 2, 600, 30_000])))
+        world.later(
+            at_ms * NS_PER_S // 1000, lambda: world.step_clock(random.choice([-7200, -3, 2, 600, 30_000]))
+        )
     for at_ms in _moments(random, weather.relay_deaths):
         world.later(at_ms * NS_PER_S // 1000, world.machine.kill_relay)
     for at_ms in _moments(random, weather.reloads):

@@ -1,4 +1,5 @@
-"""One call as one side of it sees it: what was said and heard, and what its party may do in it, in time or out of turn."""
+"""One call as one side of it sees it: what was said and heard, and what its party may do in it, in time or
+out of turn."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
 
 
 class Talk:
-    """One dialog. `heard` is what came, in order and without repetitions: statuses, and methods of the other side."""
+    """One dialog. `heard` is what came, in order and without repetitions: statuses, and methods of the other
+    side."""
 
     def __init__(self, party: Party, call_id: str) -> None:
         self.party = party
@@ -53,7 +55,7 @@ class Talk:
         self._ack: Sip | None = None
         self._acked_cseq = 0
 
-    # --- calling ------------------------------------------------------------------------------------------------------
+    # --- calling -------------------------------------------------------------------------------------------
 
     def call(self, uri: str, *, offer: bool, rows: list[tuple[str, str]]) -> None:
         """Send the INVITE."""
@@ -71,7 +73,6 @@ class Talk:
         request = self._request("INVITE", [*self._rows, *credentials, ("Contact", self.party.contact)], body)
         self.invite = request
         self._asked = self.party.request(request, self._on_invite_response)
-        self._speak()
 
     def _on_invite_response(self, response: Sip | None) -> None:
         if response is None:
@@ -84,7 +85,9 @@ class Talk:
             answer = digest_answer(
                 response.get(row), "INVITE", self.remote_target, self.party.user, self.party.password
             )
-            self._send_invite([("Authorization" if response.status == 401 else "Proxy-Authorization", answer)])
+            self._send_invite(
+                [("Authorization" if response.status == 401 else "Proxy-Authorization", answer)]
+            )
             return
         self.response = response
         self._hear(str(response.status))
@@ -128,7 +131,7 @@ class Talk:
             self._cancelled = True
             self.party.cancel(self._asked)
 
-    # --- being called -------------------------------------------------------------------------------------------------
+    # --- being called --------------------------------------------------------------------------------------
 
     def come_in(self, request: Sip, served: Served) -> None:
         """An INVITE has come."""
@@ -153,7 +156,9 @@ class Talk:
         """A provisional response, with early media or without."""
         if self._served is not None and not self._served.final:
             body = self._sdp("sendrecv") if media else ""
-            self._served.respond(status, rows=[("Contact", self.party.contact)], tag=self.local_tag, body=body)
+            self._served.respond(
+                status, rows=[("Contact", self.party.contact)], tag=self.local_tag, body=body
+            )
 
     def answer(self) -> None:
         """200 OK."""
@@ -173,7 +178,10 @@ class Talk:
 
     def challenge(self, nonce: str) -> None:
         """Ask for a password, as carriers do."""
-        row = ("Proxy-Authenticate", f'Digest realm="{self.party.mark}", nonce="{nonce}", algorithm=MD5, qop="auth"')
+        row = (
+            "Proxy-Authenticate",
+            f'Digest realm="{self.party.mark}", nonce="{nonce}", algorithm=MD5, qop="auth"',
+        )
         self.reject(407, [row])
 
     def on_cancel(self, cancel: Sip, served: Served) -> None:
@@ -201,7 +209,7 @@ class Talk:
         self._hear("no ACK")
         self.bye()
 
-    # --- in the call --------------------------------------------------------------------------------------------------
+    # --- in the call ---------------------------------------------------------------------------------------
 
     def owns(self, request: Sip) -> bool:
         """Whether a request belongs to this dialog."""
@@ -308,16 +316,19 @@ class Talk:
         self._cseq += 1
         request = self._request("INFO", [("Content-Type", "application/dtmf-relay")], body, typed=True)
         self.party.request(
-            request, lambda response: self._hear(f"info-{response.status if response is not None else 'timeout'}")
+            request,
+            lambda response: self._hear(f"info-{response.status if response is not None else 'timeout'}"),
         )
 
     def bye(self) -> None:
-        """Hang up, in or out of turn: an early dialog and one already over get their BYE too when that is asked for."""
+        """Hang up, in or out of turn: an early dialog and one already over get their BYE too when that is
+        asked for."""
         self._cseq += 1
         request = self._request("BYE", [])
         self.abandon()
         self.party.request(
-            request, lambda response: self._hear(f"bye-{response.status if response is not None else 'timeout'}")
+            request,
+            lambda response: self._hear(f"bye-{response.status if response is not None else 'timeout'}"),
         )
 
     def hang_up(self) -> None:
@@ -335,9 +346,11 @@ class Talk:
         """No more media from here."""
         self.party.world.hush(self.party.address.host, self.port)
 
-    # --- details ------------------------------------------------------------------------------------------------------
+    # --- details -------------------------------------------------------------------------------------------
 
-    def _request(self, method: str, rows: list[tuple[str, str]], body: str = "", *, typed: bool = False) -> Sip:
+    def _request(
+        self, method: str, rows: list[tuple[str, str]], body: str = "", *, typed: bool = False
+    ) -> Sip:
         called = self._served is not None
         local = self._local if not called or ";tag=" in self._local else f"{self._local};tag={self.local_tag}"
         if not called:
@@ -362,8 +375,11 @@ class Talk:
         return sdp(party.mark, party.address.host, self.port, self._sdp_version, direction)
 
     def _take(self, body: str) -> None:
+        """A description has come; a phone speaks once it knows where to, and not before."""
         if body:
             self.offers.append(body)
+            if self._served is None and not self.over:
+                self._speak()
 
     @property
     def media_target(self) -> tuple[str, int]:

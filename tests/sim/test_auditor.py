@@ -75,7 +75,11 @@ def overcharge(patch: pytest.MonkeyPatch) -> None:
 
 
 def refuse_help(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Gate, "_emergency_caller", lambda self, request, flow, now: self._identity.identify(request, flow, now))
+    patch.setattr(
+        Gate,
+        "_emergency_caller",
+        lambda self, request, flow, now: self._identity.identify(request, flow, now),
+    )
 
 
 def keep_the_dialog(patch: pytest.MonkeyPatch) -> None:
@@ -97,7 +101,7 @@ def let_the_user_agent_through(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("spoil", "found"),
     [
-        (forget_a_bye, "no BYE on the dialog"),
+        (forget_a_bye, "no BYE in time"),
         (leak_ports, "left over"),
         (share_ports, "which is odd or another's"),
         (leave_the_relay_open, "left over"),

@@ -1,5 +1,6 @@
-"""SIP as plain text, as the parties of the simulation write and read it: no line is shared with `switch.sip`, so that one
-misunderstanding cannot sit on both sides of the wire. Reading is strict: a party is the judge of what the switch sends."""
+"""SIP as plain text, as the parties of the simulation write and read it: no line is shared with `switch.sip`,
+so that one misunderstanding cannot sit on both sides of the wire. Reading is strict: a party is the judge of
+what the switch sends."""
 
 from __future__ import annotations
 
@@ -73,7 +74,9 @@ class Sip:
     def encode(self) -> bytes:
         """As it goes out."""
         rows = [*self.rows, ("Content-Length", str(len(self.body.encode())))]
-        return "\r\n".join([self.start, *(f"{name}: {value}" for name, value in rows), "", self.body]).encode()
+        return "\r\n".join(
+            [self.start, *(f"{name}: {value}" for name, value in rows), "", self.body]
+        ).encode()
 
 
 def read(data: bytes) -> Sip:
@@ -141,9 +144,8 @@ def digest_right(credentials: str, method: str, user: str, password: str) -> boo
     values = dict(re.findall(r'(\w+)="?([^",]*)"?', credentials))
     secret = _md5(f"{user}:{values['realm']}:{password}")
     middle = f"{values['nonce']}:{values['nc']}:{values['cnonce']}:auth"
-    return values["username"] == user and values["response"] == _md5(
-        f"{secret}:{middle}:{_md5(f'{method}:' + values['uri'])}"
-    )
+    expected = _md5(f"{secret}:{middle}:{_md5(f'{method}:' + values['uri'])}")
+    return (str(values["username"]), str(values["response"])) == (user, expected)
 
 
 def _md5(text: str) -> str:

@@ -73,18 +73,22 @@ class Traffic:
                 for talk in party.talks:
                     talk.hang_up()
 
-    # --- calls --------------------------------------------------------------------------------------------------------
+    # --- calls ---------------------------------------------------------------------------------------------
 
     def _register(self, phone: Party) -> None:
         """Again and again, as phones do; sooner when it did not work."""
         if not phone.dead:
             phone.register()
-        self.world.later(self.random.randint(20, 40) * NS_PER_S, lambda: None if self._over else self._register(phone))
+        self.world.later(
+            self.random.randint(20, 40) * NS_PER_S, lambda: None if self._over else self._register(phone)
+        )
 
     def _place_call(self) -> None:
         random = self.random
         rows = [("Privacy", "id")] if random.random() < 0.1 else []
-        kind = random.choices(["inside", "outside", "inbound", "office", "help", "mallory"], [30, 30, 20, 8, 10, 2])[0]
+        kind = random.choices(
+            ["inside", "outside", "inbound", "office", "help", "mallory"], [30, 30, 20, 8, 10, 2]
+        )[0]
         caller = {
             "inbound": random.choice(self.carriers),
             "office": self.office,
@@ -171,7 +175,7 @@ class Traffic:
         party.after(random.randint(1500, 6000), talk.answer)
         party.after(random.randint(10_000, 40_000), talk.hang_up)
 
-    # --- bad manners --------------------------------------------------------------------------------------------------
+    # --- bad manners ---------------------------------------------------------------------------------------
 
     def _rude(self) -> bool:
         return self.random.randrange(1000) < self.world.weather.rude

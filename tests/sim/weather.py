@@ -1,9 +1,12 @@
-"""What may go wrong in one run. The seed chooses which faults exist at all, then how bad they are; chances are per mille."""
+"""What may go wrong in one run. The seed chooses which faults exist at all, then how bad they are; chances
+are per mille."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,9 @@ class Weather:
 
 CALM = Weather()
 
-FAULTS = {
+Draw = Callable[[Random], dict[str, Any]]
+
+FAULTS: dict[str, Draw] = {
     "jitter": lambda r: {"delay_ms": (1, r.choice([40, 300, 900]))},
     "loss": lambda r: {"loss": r.choice([20, 100, 250])},
     "twice": lambda r: {"twice": r.choice([30, 200])},

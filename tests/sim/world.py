@@ -18,9 +18,9 @@ from emergency.loader import load as load_emergency
 from emergency.psap import Directory, Gateway
 from rating.loader import load as load_rating
 from rating.tariff import TariffBook
-from switch.record import Cdr
 from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_MS, NS_PER_S, Address, Moment
+from switch.record import Cdr
 from switch.routing.lines import Line
 from switch.routing.trunks import TrunkSettings
 from switch.settings import CallLimits, Settings
@@ -95,7 +95,7 @@ def settings(weather: Weather = CALM, **changes: Any) -> Settings:
         advertised={},
         domain=DOMAIN,
         realm=REALM,
-        media=MediaSettings({4: MEDIA_HOST}, {4: MEDIA_HOST}, silence_ms=30_000),
+        media=MediaSettings({4: MEDIA_HOST}, {4: MEDIA_HOST}, silence_ms=60_000),
         media_ports=(20_000, 20_000 + 2 * weather.relay_pairs),
         tariffs=book,
         emergency=directory,
@@ -126,7 +126,9 @@ def lines() -> list[Line]:
 class World:
     """Everything, with its clock."""
 
-    def __init__(self, seed: int = 0, weather: Weather = CALM, *, shuffle: bool = False, **changes: Any) -> None:
+    def __init__(
+        self, seed: int = 0, weather: Weather = CALM, *, shuffle: bool = False, **changes: Any
+    ) -> None:
         self.random = Random(seed)
         self.weather = weather
         self.mono_ns = 1_000 * NS_PER_S
@@ -153,7 +155,7 @@ class World:
         )
         self.blow(weather)
 
-    # --- time ---------------------------------------------------------------------------------------------------------
+    # --- time ----------------------------------------------------------------------------------------------
 
     def moment(self) -> Moment:
         """Both clocks now."""
@@ -188,7 +190,7 @@ class World:
             fire()
         return True
 
-    # --- who is there -------------------------------------------------------------------------------------------------
+    # --- who is there --------------------------------------------------------------------------------------
 
     def blow(self, weather: Weather) -> None:
         """Change what can go wrong from now on."""
@@ -197,8 +199,8 @@ class World:
         self.machine.blow(weather)
 
     def party(self, name: str, *, line: str = "", password: str | None = None, number: str = "") -> Party:
-        """A party at its own address; of a line when it has its name, or `line`'s. Carriers, centres and the office's
-        exchange are known by address and have no password."""
+        """A party at its own address; of a line when it has its name, or `line`'s. Carriers, centres and the
+        office's exchange are known by address and have no password."""
         line = line or name
         if password is None:
             password = f"{line}-secret" if line in ("alice", "bob", "carol") else ""
@@ -233,7 +235,7 @@ class World:
         self._next_port += 2
         return self._next_port
 
-    # --- what is known afterwards -------------------------------------------------------------------------------------
+    # --- what is known afterwards --------------------------------------------------------------------------
 
     @property
     def cdrs(self) -> list[Cdr]:

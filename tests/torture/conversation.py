@@ -16,7 +16,9 @@ OFFICE_USER = "office@example.com"
 Step = Callable[[Subject], tuple[bytes, Address]]
 
 
-def sent_to(subject: Subject, remote: Address, kind: type[Request | Response], method: str) -> Request | Response | None:
+def sent_to(
+    subject: Subject, remote: Address, kind: type[Request | Response], method: str
+) -> Request | Response | None:
     """The latest such message that the switch sent to `remote`."""
     for host, data in reversed(subject.sent()):
         message = parse_datagram(data)

@@ -16,6 +16,7 @@ from switch.sip.message import Request, Response
 from switch.sip.multipart import find_part
 from switch.sip.parser import parse_datagram
 from switch.sip.uri import parse_name_addr, parse_uri, split_params, split_values
+from tests.torture.conversation import STEPS
 from tests.torture.corpus import EVERYDAY, SDP, TORTURE
 from tests.torture.support import CARRIER, EQUIPMENT, STRANGER, Subject
 
@@ -23,33 +24,50 @@ some = settings(max_examples=150, deadline=None, derandomize=True)
 many = settings(max_examples=400, deadline=None, derandomize=True)
 
 SPLICES = [
-    b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b";", b",", b":", b"<", b">", b'"', b"\\", b"%", b"=", b"@", b"[", b"]",
-    b"\xff", "²".encode(), "٣".encode(), b"0" * 5000, b"9" * 400, b"-1", b";" * 200, b"," * 200, b'"' * 99,
-    b"<" * 99, b"z9hG4bK", b"SIP/2.0", b"urn:service:sos", b"tel:112", b"sip:", b"Via: x\r\n", b"To: <sip:c@d>\r\n",
-    b"Content-Length: 99999\r\n", b"Contact: *\r\n", b"Expires: 0\r\n", b"Require: x\r\n", b"m=audio 9 RTP/AVP 0\r\n",
-    b"c=IN IP6 ::\r\n", b"a=rtcp:000000099999\r\n", b"Reason: Q.850;" + b"Q.850;" * 500,
+    b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b";", b",", b":", b"<", b">", b'"', b"\\", b"%", b"=", b"@",
+    b"[",
+    b"]", b"\xff", "²".encode(), "\u0663".encode(), b"0" * 5000, b"9" * 400, b"-1", b";" * 200, b"," * 200,
+    b'"' * 99, b"<" * 99, b"z9hG4bK", b"SIP/2.0", b"urn:service:sos", b"tel:112", b"sip:", b"Via: x\r\n",
+    b"To: <sip:c@d>\r\n", b"Content-Length: 99999\r\n", b"Contact: *\r\n", b"Expires: 0\r\n",
+    b"Require: x\r\n",
+    b"m=audio 9 RTP/AVP 0\r\n", b"c=IN IP6 ::\r\n", b"a=rtcp:000000099999\r\n",
+    b"Reason: Q.850;" + b"Q.850;" * 500,
 ]  # fmt: skip
 
 
-@st.composite
-def mutants(draw: st.DrawFn) -> bytes:
-    """A real message after a few accidents."""
-    data = draw(st.sampled_from(EVERYDAY + TORTURE))
-    for _ in range(draw(st.integers(1, 4))):
-        at = draw(st.integers(0, len(data)))
-        end = min(len(data), at + draw(st.integers(0, 40)))
-        match draw(st.integers(0, 4)):
+Accident = tuple[int, int, int, bytes, bytes]
+ACCIDENT = st.tuples(
+    st.integers(0, 4),
+    st.integers(0, 1000),
+    st.integers(0, 40),
+    st.binary(max_size=8),
+    st.sampled_from(SPLICES),
+)
+ACCIDENTS = st.lists(ACCIDENT, min_size=1, max_size=3)
+
+
+def after(accidents: list[Accident], data: bytes) -> bytes:
+    """A message after these accidents; the place of each is in thousandths of its length."""
+    for kind, place, length, noise, splice in accidents:
+        start = len(data) * place // 1000
+        end = min(len(data), start + length)
+        match kind:
             case 0:
-                data = data[:at] + draw(st.sampled_from(SPLICES)) + data[at:]
+                data = data[:start] + splice + data[start:]
             case 1:
-                data = data[:at] + data[end:]
+                data = data[:start] + data[end:]
             case 2:
-                data = data[:at] + draw(st.binary(max_size=8)) + data[end:]
+                data = data[:start] + noise + data[end:]
             case 3:
-                data = data[:end] + data[at:]
+                data = data[:end] + data[start:]
             case _:
-                data = data[:at]
+                data = data[:start]
     return data
+
+
+def mutants() -> st.SearchStrategy[bytes]:
+    """A real message after a few accidents."""
+    return st.builds(after, ACCIDENTS, st.sampled_from(EVERYDAY + TORTURE))
 
 
 def assert_harmless(data: bytes, remote: Address) -> Subject:
@@ -99,19 +117,25 @@ def test_a_mutant_from_those_whom_we_trust_is_harmless(data: bytes, remote: Addr
     assert subject.switch.pool.taken == 0
 
 
-@some
-@given(mutants(), mutants())
-def test_mutants_do_no_harm_to_a_call_that_is_under_way(first: bytes, second: bytes) -> None:
+@many
+@given(st.integers(0, len(STEPS) - 1), ACCIDENTS, st.booleans())
+def test_an_accident_to_any_message_of_a_call_does_no_harm(
+    index: int, accidents: list[Accident], twice: bool
+) -> None:
+    """Instead of the message as it was meant, or before it."""
     subject = Subject()
-    subject.receive(EVERYDAY[0], EQUIPMENT)
-    assert len(subject.switch.calls) == 1
-    for data in (first, second):
-        subject.receive(data, EQUIPMENT)
-        subject.receive(data, CARRIER)
-        subject.assert_unharmed()
-    subject.wait()
+    for number, step in enumerate(STEPS):
+        data, remote = step(subject)
+        if number == index:
+            subject.receive(after(accidents, data), remote)
+            if not twice:
+                continue
+        subject.receive(data, remote)
+    subject.assert_unharmed()
+    subject.wait(3 * 3600)
     subject.assert_unharmed()
     subject.assert_at_rest()
+    assert subject.switch.pool.taken == 0
 
 
 @many

@@ -74,10 +74,6 @@ EXPECTED: dict[str, set[int]] = {
     "test": {400, SILENCE},
 }
 
-DEVIATIONS = {
-    "unksm2": "REGISTER with a To that is no sip URI is answered 416, which is for the Request-URI alone"
-}
-
 
 def message(name: str) -> bytes:
     return (FOLDER / f"{name}.dat").read_bytes()
@@ -89,22 +85,13 @@ def parsed(name: str) -> Request:
     return request
 
 
-def cases() -> list[object]:
-    return [
-        pytest.param(name, marks=pytest.mark.xfail(reason=DEVIATIONS[name], strict=True))
-        if name in DEVIATIONS
-        else name
-        for name in EXPECTED
-    ]
-
-
 def test_no_file_is_forgotten() -> None:
     with (FOLDER / "INDEX.tsv").open(encoding="utf-8") as index:
         indexed = {row["file"].removesuffix(".dat") for row in csv.DictReader(index, delimiter="\t")}
     assert indexed == {path.stem for path in FOLDER.glob("*.dat")} == set(EXPECTED)
 
 
-@pytest.mark.parametrize("name", cases())
+@pytest.mark.parametrize("name", EXPECTED)
 def test_a_stranger_is_answered_as_expected_and_leaves_nothing(name: str) -> None:
     subject = Subject()
     subject.receive(message(name))

@@ -64,7 +64,6 @@ def test_a_port_is_one_only_behind_the_brackets() -> None:
     assert (clear.host, clear.port) == ("2001:db8::10", 5070)
 
 
-@pytest.mark.xfail(reason="the Request-URI of a REGISTER is not read", strict=True)
 def test_a_reference_without_brackets_is_400() -> None:
     """Section 4.2."""
     responses, _ = ask(register("sip:2001:db8::10"))

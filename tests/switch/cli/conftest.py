@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from switch.cli.root import cli
-from switch.config import default_config_dir
+from switch.config.loader import default_config_dir
 
 
 def free_port(*offsets: int) -> int:

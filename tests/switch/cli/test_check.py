@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from switch.cli.common import config_directory
-from switch.config import default_config_dir
+from switch.config.loader import default_config_dir
+from switch.net.store import FILE
 from tests.switch.cli.conftest import Command, change
 
 
@@ -67,6 +68,15 @@ def test_the_configuration_given_here_or_that_comes_along(
     assert config_directory(None) == default_config_dir()
     (tmp_path / "config" / "switch.toml").touch()
     assert config_directory(None) == Path("config")
+
+
+def test_a_broken_database_is_named(belswitch: Command, directory: Path) -> None:
+    data = directory.parent / "data"
+    data.mkdir()
+    (data / FILE).write_bytes(b"not a database " * 100)
+    result = belswitch("cdr")
+    assert result.exit_code == 1
+    assert result.stderr == f"belswitch: {data / FILE}: file is not a database\n"
 
 
 def test_an_operator_needs_no_trunk_secret(belswitch: Command, directory: Path) -> None:

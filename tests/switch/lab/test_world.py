@@ -14,7 +14,7 @@ import pytest_asyncio
 import structlog
 
 from switch import configuration
-from switch.config import default_config_dir
+from switch.config.loader import default_config_dir
 from switch.configuration import Configuration
 from switch.lab import phone
 from switch.lab.party import Party

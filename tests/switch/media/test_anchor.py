@@ -76,7 +76,7 @@ def test_an_offer_opens_ports_on_both_sides_and_aims_at_its_sender(studio: Studi
     opened, aimed, watched = studio.taken()
     kind, stream, host0, port0, host1, port1, rtcp = opened
     assert (kind, stream, host0, host1, rtcp) == ("open", 0, V4, V4, True)
-    assert aimed == ["aim", 0, CALLER, "10.0.0.5", 5004, "10.0.0.5", 5005, "10.0.0.5"]
+    assert aimed == ["aim", 0, CALLER, "10.0.0.5", 5004, "10.0.0.5", 5005, "10.0.0.5", 8000]
     assert watched == ["watch", 30_000]
     assert port0 != port1
     assert port_in(offer) == port1, "the callee is told the port of its own side"
@@ -89,7 +89,7 @@ def test_the_answer_aims_at_the_callee_and_opens_nothing_more(studio: Studio) ->
     studio.anchor.relay(CALLER, body(5004))
     opened = studio.of("open")[0]
     answer = studio.anchor.relay(CALLEE, body(6004, "10.0.1.9"))
-    assert studio.taken() == [["aim", 0, CALLEE, "10.0.1.9", 6004, "10.0.1.9", 6005, "10.0.1.9"]]
+    assert studio.taken() == [["aim", 0, CALLEE, "10.0.1.9", 6004, "10.0.1.9", 6005, "10.0.1.9", 8000]]
     assert port_in(answer) == opened[2]
 
 
@@ -127,7 +127,7 @@ def test_a_change_of_the_senders_address_is_none_for_the_other_side(studio: Stud
     first = studio.anchor.relay(CALLER, body(5004))
     studio.taken()
     assert studio.anchor.relay(CALLER, body(7004, "10.0.0.6")) == first
-    assert studio.of("aim") == [[0, CALLER, "10.0.0.6", 7004, "10.0.0.6", 7005, "10.0.0.5"]]
+    assert studio.of("aim") == [[0, CALLER, "10.0.0.6", 7004, "10.0.0.6", 7005, "10.0.0.5", 8000]]
 
 
 def test_nothing_is_aimed_again_that_stayed_as_it_was(studio: Studio) -> None:
@@ -141,7 +141,7 @@ def test_nothing_is_aimed_again_that_stayed_as_it_was(studio: Studio) -> None:
 def test_rtcp_goes_where_a_party_wants_it(studio: Studio) -> None:
     """RFC 3605."""
     studio.anchor.relay(CALLER, body(5004, "10.0.0.5", "a=rtcp:9000 IN IP4 10.0.0.7"))
-    assert studio.of("aim") == [[0, CALLER, "10.0.0.5", 5004, "10.0.0.7", 9000, "10.0.0.5"]]
+    assert studio.of("aim") == [[0, CALLER, "10.0.0.5", 5004, "10.0.0.7", 9000, "10.0.0.5", 8000]]
 
 
 def test_the_port_above_the_last_is_the_last(studio: Studio) -> None:
@@ -168,7 +168,7 @@ def test_rtcp_mux_settles_only_when_both_sides_say_so(
     studio.anchor.relay(CALLER, body(5004, "10.0.0.5", *offer))
     assert studio.of("aim")[-1][5] == 5005
     studio.anchor.relay(CALLEE, body(6004, "10.0.1.9", *answer))
-    last = {side: rtcp_port for _, side, _, _, _, rtcp_port, _ in studio.of("aim")}
+    last = {side: rtcp_port for _, side, _, _, _, rtcp_port, *_ in studio.of("aim")}
     assert {CALLER: 5005, **last} == dict(enumerate(rtcp_ports))
 
 
@@ -177,7 +177,7 @@ def test_rtcp_mux_can_be_taken_back(studio: Studio) -> None:
     studio.anchor.relay(CALLEE, body(6004, "10.0.1.9", MUX))
     studio.taken()
     studio.anchor.relay(CALLEE, body(6004, "10.0.1.9"))
-    assert {side: rtcp_port for _, side, _, _, _, rtcp_port, _ in studio.of("aim")} == {
+    assert {side: rtcp_port for _, side, _, _, _, rtcp_port, *_ in studio.of("aim")} == {
         CALLER: 5005,
         CALLEE: 6005,
     }
@@ -281,7 +281,7 @@ def test_the_next_trunk_may_speak_the_other_family(studio: Studio) -> None:
     assert studio.taken() == [["close"], ["open", 0, V4, opened[2], V6, opened[4], True]]
     studio.anchor.relay(CALLER, body(5004))
     assert studio.taken() == [
-        ["aim", 0, CALLER, "10.0.0.5", 5004, "10.0.0.5", 5005, "10.0.0.5"],
+        ["aim", 0, CALLER, "10.0.0.5", 5004, "10.0.0.5", 5005, "10.0.0.5", 8000],
         ["watch", 30_000],
     ]
     assert studio.pool.taken == 2
@@ -295,7 +295,7 @@ def test_a_new_callee_is_not_aimed_at_where_the_last_one_was(studio: Studio) -> 
     studio.anchor.relay(CALLER, body(5004, "10.0.0.5", MUX))
     assert studio.taken() == [], "neither the old callee nor its rtcp-mux counts"
     studio.anchor.relay(CALLEE, body(6004, "10.0.1.9"))
-    assert studio.of("aim") == [[0, CALLEE, "10.0.1.9", 6004, "10.0.1.9", 6005, "10.0.2.2"]]
+    assert studio.of("aim") == [[0, CALLEE, "10.0.1.9", 6004, "10.0.1.9", 6005, "10.0.2.2", 8000]]
 
 
 def test_a_family_we_have_no_address_of_is_not_used() -> None:
@@ -311,4 +311,20 @@ def test_an_address_may_be_learnt_from_anywhere_where_that_is_configured() -> No
     studio = Studio(learn_any=True)
     studio.anchor.place(CALLER, "10.0.0.5")
     studio.anchor.relay(CALLER, body(5004))
-    assert studio.of("aim")[0][-1] == ""
+    assert studio.of("aim")[0][-2] == ""
+
+
+OPUS = "v=0\no=- 1 1 IN IP4 10.0.0.5\ns=-\nc=IN IP4 {host}\nt=0 0\nm=audio 5004 RTP/AVP 96 0\na=rtpmap:96 opus/48000/2\n"
+
+
+def test_jitter_is_measured_by_the_clock_of_the_first_format(studio: Studio) -> None:
+    studio.anchor.relay(CALLER, OPUS.format(host="10.0.0.5").encode())
+    assert studio.of("aim")[0][-1] == 48_000
+
+
+@pytest.mark.parametrize("host", ["phone.example", "224.0.0.1", "255.255.255.255"])
+def test_what_is_no_single_address_is_not_relayed_to(studio: Studio, host: str) -> None:
+    with pytest.raises(Malformed) as refused:
+        studio.anchor.relay(CALLER, OPUS.format(host=host).encode())
+    assert refused.value.status == 488
+    assert studio.taken() == []

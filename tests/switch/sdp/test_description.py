@@ -76,9 +76,7 @@ GOLDEN = {
     ),
     "a medium that cannot be relayed is rejected": (
         HEAD + AUDIO + "m=message 2855 TCP/MSRP *\na=path:msrp://10.0.0.5:2855/x;tcp\n",
-        "s=-\nc=IN IP4 <host>\nt=0 0\n"
-        + AUDIO.replace("49170", "<port0>")
-        + "m=message 0 TCP/MSRP *\na=path:msrp://10.0.0.5:2855/x;tcp\n",
+        "s=-\nc=IN IP4 <host>\nt=0 0\n" + AUDIO.replace("49170", "<port0>") + "m=message 0 TCP/MSRP *\n",
     ),
     "T.38": (
         HEAD + "m=image 49170 udptl t38\na=T38FaxVersion:0\na=T38FaxUdpEC:t38UDPRedundancy\n",
@@ -111,7 +109,7 @@ def test_golden(body: str, expected: str) -> None:
 
 @pytest.mark.parametrize(("body", "expected"), GOLDEN.values(), ids=GOLDEN.keys())
 def test_no_address_of_theirs_gets_through(body: str, expected: str) -> None:
-    assert "10.0.0." not in expected.replace("a=path:msrp://10.0.0.5:2855/x;tcp", "")
+    assert "10.0.0." not in expected
     assert "alice" not in printed(body)
 
 

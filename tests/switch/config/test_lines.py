@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from switch.config import default_config_dir, load_lines
+from switch.config.loader import default_config_dir, load_lines
 
 LINE = """\
 [[line]]

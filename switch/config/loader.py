@@ -1,7 +1,7 @@
 """Configuration files to frozen values, or all their faults at once: file, line, key and what is allowed.
 
 `load_config` reads a directory (`switch.toml`, `trunks.toml`), `load_lines` lines to import. Bounds and
-checks within a section are `switch.config_model`'s, those between sections are here and run once the keys are
+checks within a section are `switch.config.model`'s, those between sections are here and run once the keys are
 right by themselves. Tariffs, numbering and emergency data in the same directory belong to `rating` and
 `emergency`. No fault repeats what may be a secret.
 """
@@ -20,7 +20,9 @@ from typing import Any, TypeVar
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from switch.config_model import (
+from switch.config.keys import Key, key_lines
+from switch.config.lines import LineEntry, LinesFile
+from switch.config.model import (
     PORTS_PER_STREAM,
     REFUSED,
     Config,
@@ -31,8 +33,6 @@ from switch.config_model import (
     TrunksFile,
     collide,
 )
-from switch.line_entry import LineEntry, LinesFile
-from switch.toml_keys import Key, key_lines
 
 SETTINGS_FILE = "switch.toml"
 TRUNKS_FILE = "trunks.toml"
@@ -77,8 +77,8 @@ class _Places:
 
 def default_config_dir() -> Path:
     """The configuration that comes with belswitch, in a checkout or in an installed wheel."""
-    packaged = Path(__file__).with_name("_config")
-    return packaged if packaged.is_dir() else Path(__file__).parents[1] / "config"
+    packaged = Path(__file__).parents[1] / "_config"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "config"
 
 
 def load_config(directory: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
@@ -231,6 +231,8 @@ def _between_sections(settings: Settings) -> Iterator[Objection]:
     if calls < settings.calls.max_calls:
         allowed = f"must be at most {calls}: media.ports {ports.first}-{ports.last} carries no more calls"
         yield ("calls", "max_calls"), allowed
+    if settings.store.hold_ms >= settings.sip.t1_ms:  # a retransmission would overtake what is held
+        yield ("store", "hold_ms"), f"must be less than sip.t1_ms, {settings.sip.t1_ms}"
     for index, listen in enumerate(settings.sip.listen):
         shared = any(collide(listen.host, media.host) for media in settings.media.hosts)
         if shared and ports.first <= listen.port <= ports.last:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from switch.config_model import (
+from switch.config.model import (
     E164,
     Algorithms,
     Count,

@@ -2,7 +2,7 @@
 
 Covers `switch.toml` (`Settings`) and `trunks.toml` (`TrunksFile`): R-EMG-05 (unknown sources), R-LIM-01 (the
 longest call), R-POL-08 (limits of a line), R-POL-10 (international trunks apart). Reading files, the lines of
-faults and checks between sections are left to `switch.config`.
+faults and checks between sections are left to `switch.config.loader`.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from switch.config import Loaded, default_config_dir, load_config
-from switch.config_model import Config, Listen, MediaHost, PortRange, Sip
+from switch.config.loader import Loaded, default_config_dir, load_config
+from switch.config.model import Config, Listen, MediaHost, PortRange, Sip
 
 SETTINGS = """\
 [sip]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switch.config import default_config_dir
-from switch.toml_keys import Key, key_lines
+from switch.config.keys import Key, key_lines
+from switch.config.loader import default_config_dir
 
 TRICKY = '''\
 # [not.a.table]

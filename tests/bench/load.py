@@ -1,0 +1,215 @@
+"""Load on a real switch by SIPp over loopback, and what it costs.
+
+Processor time is what the scheduler accounts to the signalling process and to the relay process, resident
+memory what the kernel shows in /proc. The switch runs with the timers of service: T1 500 ms, records before
+promises, media set up for each call (no packets flow), a price metered and a record written.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.bench.relay_load import cpu_us
+from tests.interop.network import Network, free_port
+from tests.interop.server import Server, wait_for
+from tests.interop.sipp import Sipp, SippRunner
+
+NUMBER = "00212661234567"
+TALK_S = 1
+TAIL_S = 0.5
+"""After the last call, before the meters are read."""
+ONE_SIPP_UP_TO = 400
+"""Calls a second that one SIPp process makes without being the bottleneck."""
+
+SERVICE: dict[str, dict[str, Any]] = {
+    "sip": {"t1_ms": 500, "t2_ms": 4000, "t4_ms": 5000},
+    "store": {"hold_ms": 250},
+    "calls": {"max_calls": 8000, "max_per_line": 8000},
+    "media": {"ports": {"first": 16_384, "last": 65_535}, "silence_s": 60},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a load. `again` counts messages that anybody sent twice."""
+
+    rate: int
+    done: int
+    failed: int
+    again: int
+    signalling_us: float
+    relay_us: float
+
+    @property
+    def clean(self) -> bool:
+        """Nothing failed and nothing had to be repeated."""
+        return self.done > 0 and not self.failed and not self.again
+
+
+class Load:
+    """One switch and the SIPp processes that load it."""
+
+    def __init__(self, directory: Path, **changes: dict[str, Any]) -> None:
+        directory.mkdir()
+        self.directory = directory
+        settings = {
+            name: {**SERVICE.get(name, {}), **changes.get(name, {})} for name in {**SERVICE, **changes}
+        }
+        network = Network()
+        settings["media"]["hosts"] = [{"host": network.host(7)}]  # its ports are for media alone
+        self.server = Server(directory / "switch", network, settings)
+        self._host = self.server.network.host(11)
+
+    def __enter__(self) -> Load:
+        self.server.start()
+        self._sipp = SippRunner((self.server.host, self.server.port), self.directory)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._sipp.close()
+        self.server.kill()
+
+    # --- loads ----------------------------------------------------------------------------------------------
+
+    def calls(self, rate: int, seconds: float) -> Run:
+        """Authenticated calls from a line to the trunk, each of one second."""
+        share = -(-rate // ONE_SIPP_UP_TO)
+        count = int(rate * seconds) // share
+        carriers = [self._start("callee", self.server.carrier, count * share, rate)]
+        callers = [
+            self._start(
+                "call",
+                (self._host, free_port(self._host)),
+                count,
+                rate / share,
+                "-d",
+                str(1000 * TALK_S),
+                user="desk",
+                to=NUMBER,
+            )
+            for _ in range(share)
+        ]
+        return self._measure(rate, callers, carriers)
+
+    def registers(self, rate: int, seconds: float, lines: Path) -> Run:
+        """REGISTERs with digest, challenge included, of one line after the other (a file for SIPp's -inf)."""
+        phone = (self._host, free_port(self._host))
+        load = self._start(
+            "register",
+            phone,
+            int(rate * seconds),
+            rate,
+            "-inf",
+            str(lines),
+            user="[field0]",
+            keys=REGISTER_KEYS,
+        )
+        return self._measure(rate, [load], [])
+
+    def hold_calls(self, count: int, seconds: float) -> list[Sipp]:
+        """So many calls at once, all of them running when this returns."""
+        carrier = self._start("callee", self.server.carrier, count, 100)
+        phone = (self._host, free_port(self._host))
+        caller = self._start(
+            "call", phone, count, 100, "-d", str(int(1000 * seconds)), user="desk", to=NUMBER
+        )
+        wait_for(lambda: self.server.metric("calls_answered") >= count, f"{count} calls", 30)
+        return [caller, carrier]
+
+    def rest(self, timeout_s: float = 45.0) -> None:
+        """Wait until nothing is going on and nothing lingers."""
+        kinds = ("clients", "servers", "dialogs")
+
+        def at_rest() -> bool:
+            series = self.server.metrics()
+            return not any(series[f'sip_state{{kind="{kind}"}}'] for kind in kinds)
+
+        wait_for(at_rest, "rest", timeout_s)
+
+    def resident_kib(self) -> tuple[int, int]:
+        """Resident memory of the signalling process and of the relay process."""
+        return _resident_kib(self.server.pid), _resident_kib(self.server.relay_pid())
+
+    # --- details --------------------------------------------------------------------------------------------
+
+    def _start(
+        self, scenario: str, local: tuple[str, int], count: int, rate: float, *more: str, **options: Any
+    ) -> Sipp:
+        arguments = [
+            "-r",
+            str(round(rate)),
+            "-l",
+            "100000",
+            "-buff_size",
+            "4194304",
+            "-trace_stat",
+            "-fd",
+            "1",
+        ]
+        arguments += ["-stf", str(self.directory / f"{scenario}-{local[1]}.csv")]
+        return self._sipp.start(
+            scenario, local, *arguments, *more, calls=count, trace=False, timeout_s=60, **options
+        )
+
+    def _measure(self, rate: int, load: list[Sipp], others: list[Sipp]) -> Run:
+        before = self._meters()
+        for sipp in [*load, *others]:
+            sipp.process.wait(90)
+        time.sleep(TAIL_S)
+        after = self._meters()
+        stats = [_statistics(sipp) for sipp in [*load, *others]]
+        done = sum(int(one["SuccessfulCall(C)"]) for one in stats[: len(load)])
+        spent = [late - early for early, late in zip(before, after, strict=True)]
+        return Run(
+            rate,
+            done,
+            failed=sum(int(one["FailedCall(C)"]) for one in stats),
+            again=round(spent[2]) + sum(int(one["Retransmissions(C)"]) for one in stats),
+            signalling_us=spent[0] / max(1, done),
+            relay_us=spent[1] / max(1, done),
+        )
+
+    def _meters(self) -> tuple[float, float, float]:
+        """Processor time of both processes in microseconds, and messages sent or received again."""
+        series = self.server.metrics()
+        again = sum(series[f'sip_retransmissions_total{{direction="{way}"}}'] for way in ("sent", "received"))
+        return cpu_us(self.server.pid), cpu_us(self.server.relay_pid()), again
+
+
+REGISTER_KEYS = {"authentication": "[field1]", "expires": "3600"}
+"""SIPp takes user and password of each call from its -inf file."""
+
+
+def write_lines(count: int, toml: Path, inf: Path) -> None:
+    """So many lines as a file to import, and as SIPp injects them."""
+    street = 'street = "Naamsesteenweg", number = "12", postcode = "3001", municipality = "Leuven"'
+    address = f'{{{street}, name = "Bench", language = "nl"}}'
+    with toml.open("w") as lines, inf.open("w") as fields:
+        fields.write("SEQUENTIAL\n")
+        for number in range(count):
+            user, password = f"line{number:05}", f"password-{number:05}"
+            lines.write(
+                f'[[line]]\nnumber = "+3215{number:06}"\nuser = "{user}"\npassword = "{password}"\n'
+                f'plan = "classic"\naddress = {address}\n'
+            )
+            fields.write(f"{user};[authentication username={user} password={password}];\n")
+
+
+def _statistics(sipp: Sipp) -> dict[str, str]:
+    """The last row of what SIPp counted."""
+    arguments = sipp.process.args
+    assert isinstance(arguments, list)
+    path = Path(str(arguments[arguments.index("-stf") + 1]))
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file, delimiter=";"))[-1]
+
+
+def _resident_kib(pid: int) -> int:
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1])
