@@ -91,7 +91,7 @@ class App:
             self.store,
             queue_max=config.store.queue_max,
             commit_s=config.store.commit_ms / 1000,
-            wall_ns=self.clock.wall_ns,
+            now=self.clock.moment,
             on_full=lambda full: self.driver.feed(JournalState(full)),
             log=self.log,
         )
@@ -108,7 +108,7 @@ class App:
         )
         bindings, orphans = await self.store.bindings(), await self.store.running_calls()
         self.journal.start()
-        self.core.restore(bindings, orphans, await self.store.alive_wall_ns())
+        self.core.restore(bindings, orphans, await self.store.alive())
         self.driver.settle()
         if orphans:
             self.log.warning("calls_ended_by_restart", calls=len(orphans))

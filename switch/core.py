@@ -58,6 +58,8 @@ from switch.sip.uri import parse_uri
 from switch.timers import TimerQueue
 
 _SWEEP_NS = 30 * NS_PER_S
+PREEMPTION = 8
+"""Q.850: the circuit was needed for a more urgent call."""
 
 
 class Switch:
@@ -117,6 +119,7 @@ class Switch:
             anchor=self._new_anchor,
             append=self._append,
             note=self._note,
+            make_room=self._make_room,
             entered=self.calls.enter,
             ended=self._on_ended,
             sums=self.sums,
@@ -203,10 +206,10 @@ class Switch:
         self,
         bindings: Iterable[tuple[str, str, int, dict[str, Any]]],
         orphans: Iterable[CallAnswered],
-        alive_wall_ns: int,
+        alive: Moment,
     ) -> None:
         """Take up after a restart: bindings go on; calls that were running are ended on both sides and
-        recorded up to the last sign of life of the switch (`alive_wall_ns`), with the flag `restart`."""
+        recorded up to the last sign of life of the switch (`alive`), with the flag `restart`."""
         for user, contact, expires_ns, state in bindings:
             if user in self.lines.by_user:
                 self.registrar.restore(user, contact, expires_ns, state)
@@ -214,9 +217,7 @@ class Switch:
         for orphan in orphans:
             for side in orphan.dialogs:
                 self._end_orphan(side)
-            self._append(
-                Append(CallEnded(orphaned(orphan, alive_wall_ns, self.settings.tariffs)), hold=False)
-            )
+            self._append(Append(CallEnded(orphaned(orphan, alive, self.settings.tariffs)), hold=False))
 
     def _end_orphan(self, side: Mapping[str, Any]) -> None:
         if side["dialog"] is None:
@@ -331,10 +332,10 @@ class Switch:
                     self._append(Append(MediaMeasured(call_id, media), hold=False))
 
     def _on_relay_died(self, event: RelayDied) -> None:
-        """Its calls carry nothing any more: they end, rather than being charged for silence."""
+        """Its sessions are gone; another process takes its place, and there they are opened anew."""
         for call in self.calls:
-            if call.anchor.session % event.workers == event.worker and call.anchor.open:
-                call.end("relay-died")
+            if call.anchor.session % event.workers == event.worker:
+                call.media_restarted()
         for session in [s for s in self._measuring if s % event.workers == event.worker]:
             del self._measuring[session]
 
@@ -343,6 +344,20 @@ class Switch:
     def _new_anchor(self) -> Anchor:
         self._next_session += 1
         return Anchor(self._next_session, self.pool, self.settings.media, self._relay)
+
+    def _make_room(self, urgent: Call) -> bool:
+        """End the youngest ordinary call of the same line, else of the switch, for one to the emergency
+        services (R-EMG-04). False when there is none to end."""
+        ordinary = [call for call in self.calls if not call.admission.emergency and call.anchor.open]
+        own = [
+            call
+            for call in ordinary
+            if call.admission.line is not None and call.admission.line is urgent.admission.line
+        ]
+        if not ordinary:
+            return False
+        (own or ordinary)[-1].end("preempted", cause=PREEMPTION)
+        return True
 
     def _on_ended(self, call_id: str) -> None:
         call = self.calls.remove(call_id)

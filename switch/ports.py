@@ -168,7 +168,7 @@ class CallAnswered:
     """
 
     call_id: str
-    answered_wall_ns: int
+    answered: Moment
     pending: Cdr
     dialogs: tuple[Mapping[str, Any], ...]
 

@@ -18,6 +18,7 @@ from switch.call.context import CallContext
 from switch.call.incoming import IncomingLeg
 from switch.call.leg import Leg
 from switch.call.metering import Metering, recorded
+from switch.call.outcome import better, outcome_of, told_to_caller
 from switch.call.outgoing import Invitation, OutgoingLeg
 from switch.malformed import Malformed
 from switch.media.anchor import Anchor, NoPorts
@@ -148,16 +149,22 @@ class Call:
                 self._flags.append("lost")
                 self._end("answered", self._side(leg), event.status, NETWORK)
 
-    def end(self, flag: str, *, silent_ms: int = 0) -> None:
+    def end(self, flag: str, *, cause: int = NORMAL, silent_ms: int = 0) -> None:
         """The switch ends the call: limit, lost media (nothing was heard for `silent_ms`), shutdown,
         operator."""
         if self.state is State.ENDED:
             return
         self._flags.append(flag)
         if self.state is State.ANSWERED:
-            self._end("answered", "switch", 200, NORMAL, silent_ms=silent_ms)
+            self._end("answered", "switch", 200, cause, silent_ms=silent_ms)
         else:
             self._refuse_caller(503, "failed", NO_CIRCUIT)
+
+    def media_restarted(self) -> None:
+        """The relay of this call died: its successor carries on."""
+        if self.anchor.open:
+            self._flags.append("relay-restarted")
+            self.anchor.reopen()
 
     def fail(self) -> None:
         """We were wrong: end this one call, so that the switch lives on."""
@@ -197,7 +204,10 @@ class Call:
         try:
             self._try(stage)
         except NoPorts:
-            self._refuse_without_ports()
+            if self.admission.emergency and self._context.make_room(self):
+                self._try(stage)
+            else:
+                self._refuse_without_ports()
         except Malformed as error:
             self._refuse_caller(error.status, "refused", None)
 
@@ -279,6 +289,7 @@ class Call:
         now = self._context.timers.now
         self._answered = now
         self.state = State.ANSWERED
+        self.anchor.listen()
         admission = self.admission
         if admission.quote is not None:
             self._metering = Metering(Meter(admission.quote.terms, now.wall_ns))
@@ -288,7 +299,7 @@ class Call:
             self._after(admission.limit_s * NS_PER_S, lambda: self.end("limit"))
         pending = self._record("answered", "", 200, None, now)
         self.a.answer(body)
-        entry = CallAnswered(self.id, now.wall_ns, pending, (self.a.snapshot(), leg.snapshot()))
+        entry = CallAnswered(self.id, now, pending, (self.a.snapshot(), leg.snapshot()))
         self._context.append(Append(entry, hold=not admission.emergency))
 
     def _on_refused(self, leg: Leg, event: ev.Refused) -> None:
@@ -299,7 +310,7 @@ class Call:
             for other in self._active:  # RFC 3261 section 16.7 step 5
                 other.cancel("")
             self._active = []
-        self._best = event if self._best is None else _better(self._best, event)
+        self._best = event if self._best is None else better(self._best, event)
         if not self._active:
             self._stage_failed(self._best)
 
@@ -314,15 +325,8 @@ class Call:
     def _give_up(self) -> None:
         """No attempt is left: the caller gets what the last one said, as far as it is his business."""
         best = self._best or ev.Refused(480)
-        status = _told_to_caller(best)
-        outcome = {
-            486: "busy",
-            600: "busy",
-            408: "no-answer",
-            480: "no-answer",
-            603: "rejected",
-            403: "rejected",
-        }.get(status, "failed")
+        status = told_to_caller(best)
+        outcome = outcome_of(status)
         fields: Fields = {}
         if best.retry_after_s is not None and status == 503:
             fields["Retry-After"] = [str(best.retry_after_s)]
@@ -524,30 +528,3 @@ class Call:
         for timer in self._timers:
             timer.cancel()
         self._timers = []
-
-
-def _better(one: ev.Refused, other: ev.Refused) -> ev.Refused:
-    """Of two refusals the one worth telling (RFC 3261 section 16.7 step 6): any 6xx, else what a party
-    said before what the network did, else the lower class."""
-    rank_one, rank_other = _rank(one), _rank(other)
-    return other if rank_other < rank_one else one
-
-
-def _rank(refusal: ev.Refused) -> tuple[int, int]:
-    if refusal.status >= 600:
-        return 0, refusal.status
-    if refusal.local or refusal.status in (408, 503):
-        return 3, refusal.status
-    if refusal.status in (401, 407, 415, 420, 484):
-        return 1, refusal.status
-    return 2 if refusal.status >= 500 else 1, refusal.status + 100
-
-
-def _told_to_caller(best: ev.Refused) -> int:
-    """A refusal as the caller may see it: challenges and redirections of the far side are ours to deal
-    with."""
-    if best.status in (401, 407) or 300 <= best.status < 400:
-        return 500 if best.status in (401, 407) else 480
-    if best.local or best.status == 408:
-        return 408 if not best.local else 503
-    return best.status

@@ -7,11 +7,15 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from switch.media.anchor import Anchor
 from switch.ports import Append, Entropy, Note
 from switch.sip.endpoint import Endpoint
 from switch.timers import TimerQueue
+
+if TYPE_CHECKING:
+    from switch.call.call import Call
 
 
 class Histogram:
@@ -50,8 +54,8 @@ class CallSums:
 
 @dataclass(slots=True)
 class CallContext:
-    """Tools of a call. `anchor` makes its media session; `entered` is told by its id which trunk it tries,
-    `ended` takes it out of the tables."""
+    """Tools of a call. `anchor` makes its media session; `make_room` ends an ordinary call for one that
+    calls for help; `entered` is told by its id which trunk it tries, `ended` takes it out of the tables."""
 
     endpoint: Endpoint
     timers: TimerQueue
@@ -59,6 +63,7 @@ class CallContext:
     anchor: Callable[[], Anchor]
     append: Callable[[Append], None]
     note: Callable[[Note], None]
+    make_room: Callable[[Call], bool]
     entered: Callable[[str, str], None]
     ended: Callable[[str], None]
     sums: CallSums

@@ -61,17 +61,18 @@ def refused(
     )
 
 
-def orphaned(call: CallAnswered, alive_wall_ns: int, tariffs: TariffBook) -> Cdr:
+def orphaned(call: CallAnswered, alive: Moment, tariffs: TariffBook) -> Cdr:
     """The record of a call that was running when the switch died: charged up to the last sign of life of
-    the switch, by the plan and options it was answered under."""
+    the switch, by the plan and options it was answered under. Both moments are of the process that died,
+    so the monotonic clock measures between them, as it does in service."""
     pending = call.pending
-    talked_ms = max(0, alive_wall_ns - call.answered_wall_ns) // NS_PER_MS
+    talked_ms = max(0, alive.mono_ns - call.answered.mono_ns) // NS_PER_MS
     seconds = billed_seconds(talked_ms)
     destination = tariffs.destinations.classify(pending.called)
     priced = None
     if destination is not None and pending.plan:
-        priced = quote(tariffs, pending.plan, pending.options, destination, call.answered_wall_ns)
-    due = charge(priced.terms, call.answered_wall_ns, seconds) if isinstance(priced, Quote) else None
+        priced = quote(tariffs, pending.plan, pending.options, destination, call.answered.wall_ns)
+    due = charge(priced.terms, call.answered.wall_ns, seconds) if isinstance(priced, Quote) else None
     setup_fee, amount, segments = recorded(due)
     return Cdr.from_dict(
         pending.as_dict()

@@ -343,7 +343,7 @@ def _check(directory: Path, entries: Any) -> None:
     rating = load(directory)
     if rating.book is None:
         fail_with_faults([str(fault) for fault in rating.faults])
-    tariff = rating.book.versions_from(SystemClock().wall_ns())[0]
+    tariff = rating.book.versions_from(SystemClock().moment().wall_ns)[0]
     faults = []
     for entry in entries:
         plan = tariff.plans.get(entry.plan)

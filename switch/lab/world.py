@@ -91,14 +91,14 @@ def shift_to(local: str | None) -> int:
     clock = SystemClock()
     if local is None:
         return 0
-    now = datetime.fromtimestamp(clock.wall_ns() // NS_PER_S, BRUSSELS)
+    now = datetime.fromtimestamp(clock.moment().wall_ns // NS_PER_S, BRUSSELS)
     try:
         day = date.fromisoformat(local[:10]) if "-" in local else now.date()
         text = local[11:] if "-" in local else local
         wanted = datetime.combine(day, datetime.strptime(text or "00:00", "%H:%M").time(), BRUSSELS)
     except ValueError:
         raise LabError(f"--at must be like 20:00 or 2026-12-24T20:00, not {local}") from None
-    return (int(wanted.timestamp()) - clock.wall_ns() // NS_PER_S) * NS_PER_S
+    return (int(wanted.timestamp()) - clock.moment().wall_ns // NS_PER_S) * NS_PER_S
 
 
 class Lab:

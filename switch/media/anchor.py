@@ -46,6 +46,7 @@ class Anchor:
         "_bodies",
         "_families",
         "_learn",
+        "_listening",
         "_order",
         "_pool",
         "_ports",
@@ -75,6 +76,7 @@ class Anchor:
         self._bodies: list[str] = ["", ""]
         self._versions = [0, 0]
         self._talking = [True, True]
+        self._listening = False
         self._watching_ms = 0
 
     def place(self, side: int, signalling_host: str) -> None:
@@ -104,12 +106,28 @@ class Anchor:
         other = 1 - side
         for stream, section in enumerate(description.media):
             self._aim(stream, side, section)
-        self._watch(side, description)
+        self._talking[side] = description.talking
+        self._watch()
         ports = [
             self._ports[i][other] if section.relayed else 0 for i, section in enumerate(description.media)
         ]
         family = self._families[other]
         return self._versioned(other, description, self._settings.advertised[family], ports)
+
+    def listen(self) -> None:
+        """The call is answered: from now on silence from both sides means that the media is lost."""
+        self._listening = True
+        self._watch()
+
+    def reopen(self) -> None:
+        """The relay process died and another has taken its place: the same ports and parties again."""
+        aimed, self._aimed = self._aimed, {}
+        self._watching_ms = 0
+        for stream, ports in enumerate(self._ports):
+            self._open(stream, ports)
+        for (stream, side), aim in aimed.items():
+            self._point(stream, side, aim)
+        self._watch()
 
     def close(self) -> None:
         """Close every port at once; the relay answers with its report."""
@@ -199,12 +217,15 @@ class Anchor:
                 one.clock_rate,
             ]
             if self._aimed.get((stream, which)) != aim:
-                self._aimed[stream, which] = aim
-                self._command(["aim", self.session, stream, which, *aim])
+                self._point(stream, which, aim)
 
-    def _watch(self, side: int, description: Description) -> None:
-        self._talking[side] = description.talking
-        silence_ms = self._settings.silence_ms if all(self._talking) else 0
+    def _point(self, stream: int, side: int, aim: list[Any]) -> None:
+        self._aimed[stream, side] = aim
+        self._command(["aim", self.session, stream, side, *aim])
+
+    def _watch(self) -> None:
+        """Silence means something in an answered call where both sides should talk."""
+        silence_ms = self._settings.silence_ms if self._listening and all(self._talking) else 0
         if silence_ms != self._watching_ms:
             self._watching_ms = silence_ms
             self._command(["watch", self.session, silence_ms])

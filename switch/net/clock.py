@@ -18,10 +18,6 @@ class SystemClock:
         """Both clocks now."""
         return Moment(time.monotonic_ns(), time.time_ns() + self._shift_ns)
 
-    def wall_ns(self) -> int:
-        """Wall time now."""
-        return time.time_ns() + self._shift_ns
-
 
 class SystemEntropy:
     """Chance from the operating system, fetched some kilobytes at a time: a system call for each token

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from switch.net.store import CDR_FIELDS, Store, cdr_values
-from switch.ports import BindingRemoved, BindingSaved, CallAnswered, CallEnded, Entry, MediaMeasured
+from switch.ports import BindingRemoved, BindingSaved, CallAnswered, CallEnded, Entry, MediaMeasured, Moment
 
 BATCH = 500
 ALIVE_EVERY_S = 5
@@ -33,14 +33,14 @@ class Journal:
         *,
         queue_max: int,
         commit_s: float,
-        wall_ns: Callable[[], int],
+        now: Callable[[], Moment],
         on_full: Callable[[bool], None],
         log: Any,
     ) -> None:
         self._store = store
         self._queue_max = queue_max
         self._commit_s = commit_s
-        self._wall_ns = wall_ns
+        self._now = now
         self._on_full = on_full
         self._log = log
         self._queue: deque[Entry] = deque()
@@ -154,9 +154,7 @@ class Journal:
             match entry:
                 case CallAnswered():
                     pending = json.dumps(entry.pending.as_dict())
-                    answered.append(
-                        (entry.call_id, entry.answered_wall_ns, pending, json.dumps(entry.dialogs))
-                    )
+                    answered.append((entry.call_id, *entry.answered, pending, json.dumps(entry.dialogs)))
                     self._running_calls.add(entry.call_id)
                 case CallEnded():
                     ended.append(cdr_values(entry.cdr))
@@ -171,12 +169,12 @@ class Journal:
         ]
         removed = [(b.user, b.contact) for b in bindings.values() if isinstance(b, BindingRemoved)]
         statements: list[tuple[str, list[Any]]] = [
-            ("INSERT OR REPLACE INTO running_call VALUES (?, ?, ?, ?)", answered),
+            ("INSERT OR REPLACE INTO running_call VALUES (?, ?, ?, ?, ?)", answered),
             (_INSERT_CDR, ended),
             ("DELETE FROM running_call WHERE call_id = ?", over),
             ("UPDATE cdr SET media = ? WHERE call_id = ?", measured),
             ("INSERT OR REPLACE INTO binding VALUES (?, ?, ?, ?)", saved),
             ("DELETE FROM binding WHERE user = ? AND contact = ?", removed),
-            ("INSERT OR REPLACE INTO meta VALUES ('alive_ns', ?)", [(str(self._wall_ns()),)]),
+            ("INSERT OR REPLACE INTO meta VALUES ('alive', ?)", [("{} {}".format(*self._now()),)]),
         ]
         await self._store.write([(sql, rows) for sql, rows in statements if rows])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -16,9 +16,23 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from switch.call.context import Histogram
+from switch.core import Switch
+from switch.net.driver import Driver
+from switch.net.journal import Journal
+from switch.net.udp import UdpListener
 
-if TYPE_CHECKING:
-    from switch.app import App
+
+class Observed(Protocol):
+    """What a running switch lets be seen of it (`switch.app.App`)."""
+
+    core: Switch
+    driver: Driver
+    journal: Journal
+    listeners: list[UdpListener]
+    loop_lag_s: float
+
+    def relay_stats(self) -> dict[str, int]:
+        """The relays' own counters."""
 
 
 _RELAY_GAUGES = {"sessions": "sessions", "streams": "streams", "ports": "sockets", "workers": "processes"}
@@ -28,7 +42,7 @@ _RELAY_GAUGES = {"sessions": "sessions", "streams": "streams", "ports": "sockets
 class AppCollector(Collector):
     """Every metric of a running switch."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Observed) -> None:
         self._app = app
 
     def describe(self) -> Iterable[Metric]:

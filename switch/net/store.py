@@ -17,7 +17,7 @@ from typing import Any
 
 import aiosqlite
 
-from switch.ports import CallAnswered
+from switch.ports import CallAnswered, Moment
 from switch.record import Cdr
 from switch.routing.lines import Line
 from switch.sip.auth import Account
@@ -43,7 +43,7 @@ CREATE TABLE binding (
     user TEXT, contact TEXT, expires_ns INTEGER, state TEXT, PRIMARY KEY (user, contact)
 ) WITHOUT ROWID;
 CREATE TABLE running_call (
-    call_id TEXT PRIMARY KEY, answered_ns INTEGER, pending TEXT, dialogs TEXT
+    call_id TEXT PRIMARY KEY, mono_ns INTEGER, wall_ns INTEGER, pending TEXT, dialogs TEXT
 ) WITHOUT ROWID;
 CREATE TABLE cdr ({_CDR_COLUMNS}, media TEXT) WITHOUT ROWID;
 CREATE INDEX cdr_by_time ON cdr (invited_ms);
@@ -171,16 +171,20 @@ class Store:
         async with self.connection.execute("SELECT * FROM running_call") as cursor:
             return [
                 CallAnswered(
-                    call_id, answered_ns, Cdr.from_dict(json.loads(pending)), tuple(json.loads(dialogs))
+                    call_id,
+                    Moment(mono_ns, wall_ns),
+                    Cdr.from_dict(json.loads(pending)),
+                    tuple(json.loads(dialogs)),
                 )
-                async for call_id, answered_ns, pending, dialogs in cursor
+                async for call_id, mono_ns, wall_ns, pending, dialogs in cursor
             ]
 
-    async def alive_wall_ns(self) -> int:
-        """When the switch last wrote that it lives; 0 for never."""
-        async with self.connection.execute("SELECT value FROM meta WHERE key = 'alive_ns'") as cursor:
+    async def alive(self) -> Moment:
+        """When the switch last wrote that it lives, by its own clocks; zeros for never."""
+        async with self.connection.execute("SELECT value FROM meta WHERE key = 'alive'") as cursor:
             row = await cursor.fetchone()
-        return int(row[0]) if row is not None else 0
+        mono_ns, wall_ns = row[0].split() if row is not None else ("0", "0")
+        return Moment(int(mono_ns), int(wall_ns))
 
     async def write(self, statements: list[tuple[str, list[Any]]]) -> None:
         """Carry out statements, each for many rows, in one transaction and one visit to the connection's

@@ -17,7 +17,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.load import Load, write_lines
+from tests.bench.load import Load, Run, store_lines
 from tests.bench.relay_load import run_relay, run_rtpengine
 
 LINES = 2000
@@ -42,11 +41,12 @@ class Plan:
     call_rates: tuple[int, ...]
     register_rates: tuple[int, ...]
     search_s: float
+    search_to: float
     streams: tuple[int, ...]
 
 
-FULL = Plan(3, 8.0, (100, 200, 500), (200, 500), 5.0, (100, 500))
-QUICK = Plan(1, 3.0, (200,), (200,), 2.0, (100,))
+FULL = Plan(3, 8.0, (100, 200, 500), (200, 500), 5.0, 0.06, (100, 500))
+QUICK = Plan(1, 2.0, (200,), (200,), 2.0, 0.2, (100,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,71 +66,55 @@ class Figure:
 
 def measure(plan: Plan, directory: Path) -> Iterator[Figure]:
     """Every figure, one after the other."""
-    yield from calls_and_registers(plan, directory)
-    yield from memory(directory)
+    inf = directory / "lines.csv"
+    database = store_lines(LINES, directory, inf)
+    yield from calls_and_registers(plan, directory, database, inf)
+    yield highest_clean_rate(plan, directory, database)
+    yield from memory(directory, database, inf)
     yield from relayed_packets(plan)
 
 
-def calls_and_registers(plan: Plan, directory: Path) -> Iterator[Figure]:
-    """Processor time of calls and REGISTERs, and the highest rate of calls without any repetition."""
-    toml, inf = directory / "lines.toml", directory / "lines.csv"
-    write_lines(LINES, toml, inf)
-    with prepared(Load(directory / "load"), toml) as load:
-        load.calls(100, 1.0)  # everything once, before it counts
+def calls_and_registers(plan: Plan, directory: Path, database: Path, inf: Path) -> Iterator[Figure]:
+    """Processor time of calls and of REGISTERs."""
+    with Load(directory / "load", database) as load:
+        load.calls(100, 2.0)  # everything once, before it counts
         for rate in plan.call_rates:
             runs = [load.calls(rate, plan.seconds) for _ in range(plan.runs)]
-            remark = (
-                ""
-                if all(run.clean for run in runs)
-                else f"{sum(r.failed for r in runs)} failed, {sum(r.again for r in runs)} repeated"
-            )
-            yield Figure(
-                f"a call at {rate}/s, signalling", "us", tuple(run.signalling_us for run in runs), remark
-            )
-            yield Figure(f"a call at {rate}/s, relay process", "us", tuple(run.relay_us for run in runs))
+            signalling = tuple(run.signalling_us for run in runs)
+            yield Figure(f"a call at {rate}/s, signalling", "us", signalling, remark(runs))
+            yield Figure(f"a call at {rate}/s, relay", "us", tuple(run.relay_us for run in runs))
         for rate in plan.register_rates:
             runs = [load.registers(rate, plan.seconds, inf) for _ in range(plan.runs)]
-            remark = (
-                ""
-                if all(run.clean for run in runs)
-                else f"{sum(r.failed for r in runs)} failed, {sum(r.again for r in runs)} repeated"
-            )
-            yield Figure(
-                f"a REGISTER with digest at {rate}/s", "us", tuple(run.signalling_us for run in runs), remark
-            )
-        yield highest_clean_rate(load, plan.search_s)
+            signalling = tuple(run.signalling_us for run in runs)
+            yield Figure(f"a REGISTER with digest at {rate}/s", "us", signalling, remark(runs))
 
 
-@contextlib.contextmanager
-def prepared(load: Load, lines: Path) -> Iterator[Load]:
-    """A load on a switch that knows these lines."""
-    load.server.import_lines(lines)
-    with load:
-        yield load
+def remark(runs: list[Run]) -> str:
+    """What was not clean."""
+    failed, again = sum(run.failed for run in runs), sum(run.again for run in runs)
+    return f"{failed} failed, {again} repeated" if failed or again else ""
 
 
-def highest_clean_rate(load: Load, seconds: float) -> Figure:
-    """Upwards by quarters until a rate is not clean, then by halves in between. SIPp has its share of the
-    machine."""
+def highest_clean_rate(plan: Plan, directory: Path, database: Path) -> Figure:
+    """Upwards by quarters until a rate is not clean, then by halves in between; each on a switch of its own,
+    for what breaks leaves much behind. SIPp has its share of the machine."""
     clean, broken, rate, why = 0, 0, 400, ""
-    while not broken or broken - clean > 0.06 * clean + 10:
-        run = load.calls(rate, seconds)
+    while not broken or broken - clean > plan.search_to * broken:
+        with Load(directory / f"search-{rate}", database) as load:
+            load.calls(100, 1.0)
+            run = load.calls(rate, plan.search_s)
         if run.clean:
             clean = rate
         else:
-            broken, why = rate, f"at {rate}/s {run.failed} failed, {run.again} repeated"
-            if not clean and rate <= 50:
-                break
-            time.sleep(3)  # what piled up runs off
+            broken, why = rate, f"at {rate}/s {remark([run])}"
         rate = (clean + broken) // 2 if broken else rate * 5 // 4
     return Figure("highest clean rate of calls", "/s", (float(clean),), why)
 
 
-def memory(directory: Path) -> Iterator[Figure]:
-    """Resident memory, grown between rest and rest: short timers, so that nothing lingers when it is read."""
-    toml, inf = directory / "lines.toml", directory / "lines.csv"
-    changes = {"sip": {"t1_ms": 100, "t2_ms": 400, "t4_ms": 500}, "store": {"hold_ms": 90}}
-    with prepared(Load(directory / "memory", **changes), toml) as load:
+def memory(directory: Path, database: Path, inf: Path) -> Iterator[Figure]:
+    """Resident memory, grown from rest: with short timers, so that nothing lingers when it is read."""
+    changes = {"sip": {"t1_ms": 50, "t2_ms": 400, "t4_ms": 500}, "store": {"hold_ms": 40}}
+    with Load(directory / "memory", database, **changes) as load:
         load.registers(200, 1.0, inf)
         load.rest()
         before, _ = load.resident_kib()
@@ -139,24 +123,14 @@ def memory(directory: Path) -> Iterator[Figure]:
         load.rest()
         more = load.server.metric("registrations") - registered
         yield Figure("1 000 registrations", "KiB", ((load.resident_kib()[0] - before) * 1000 / more,))
-        for sipp in load.hold_calls(CALLS_HELD, 5.0):
-            sipp.process.wait(30)
-        load.rest()
+    with Load(directory / "held", database, **changes) as load:
+        load.finish(load.hold_calls(20, 1.0))
         before, relay_before = load.resident_kib()
-        held = load.hold_calls(CALLS_HELD, 8.0)
-        time.sleep(1.0)
+        held = load.hold_calls(CALLS_HELD, 5.0)
         after, relay_after = load.resident_kib()
-        yield Figure(
-            "100 running calls, signalling",
-            "KiB",
-            ((after - before) * 100 / CALLS_HELD,),
-            "above the peak of as many before",
-        )
-        yield Figure(
-            "100 running calls, relay process", "KiB", ((relay_after - relay_before) * 100 / CALLS_HELD,)
-        )
-        for sipp in held:
-            sipp.process.wait(30)
+        yield Figure("100 running calls, signalling", "KiB", ((after - before) * 100 / CALLS_HELD,))
+        yield Figure("100 running calls, relay", "KiB", ((relay_after - relay_before) * 100 / CALLS_HELD,))
+        load.finish(held)
 
 
 def relayed_packets(plan: Plan) -> Iterator[Figure]:

@@ -7,8 +7,10 @@ promises, media set up for each call (no packets flow), a price metered and a re
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import re
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,8 @@ from tests.interop.sipp import Sipp, SippRunner
 
 NUMBER = "00212661234567"
 TALK_S = 1
+HOLD_RATE = 200
+LATE_S = 4.0
 TAIL_S = 0.5
 """After the last call, before the meters are read."""
 ONE_SIPP_UP_TO = 400
@@ -30,7 +34,7 @@ SERVICE: dict[str, dict[str, Any]] = {
     "sip": {"t1_ms": 500, "t2_ms": 4000, "t4_ms": 5000},
     "store": {"hold_ms": 250},
     "calls": {"max_calls": 8000, "max_per_line": 8000},
-    "media": {"ports": {"first": 16_384, "last": 65_535}, "silence_s": 60},
+    "media": {"ports": {"first": 32_768, "last": 65_535}, "silence_s": 60},
 }
 
 
@@ -54,7 +58,7 @@ class Run:
 class Load:
     """One switch and the SIPp processes that load it."""
 
-    def __init__(self, directory: Path, **changes: dict[str, Any]) -> None:
+    def __init__(self, directory: Path, database: Path, **changes: dict[str, Any]) -> None:
         directory.mkdir()
         self.directory = directory
         settings = {
@@ -62,7 +66,7 @@ class Load:
         }
         network = Network()
         settings["media"]["hosts"] = [{"host": network.host(7)}]  # its ports are for media alone
-        self.server = Server(directory / "switch", network, settings)
+        self.server = Server(directory / "switch", network, settings, database=database)
         self._host = self.server.network.host(11)
 
     def __enter__(self) -> Load:
@@ -94,7 +98,7 @@ class Load:
             )
             for _ in range(share)
         ]
-        return self._measure(rate, callers, carriers)
+        return self._measure(rate, callers, carriers, seconds)
 
     def registers(self, rate: int, seconds: float, lines: Path) -> Run:
         """REGISTERs with digest, challenge included, of one line after the other (a file for SIPp's -inf)."""
@@ -109,14 +113,14 @@ class Load:
             user="[field0]",
             keys=REGISTER_KEYS,
         )
-        return self._measure(rate, [load], [])
+        return self._measure(rate, [load], [], seconds)
 
     def hold_calls(self, count: int, seconds: float) -> list[Sipp]:
         """So many calls at once, all of them running when this returns."""
-        carrier = self._start("callee", self.server.carrier, count, 100)
+        carrier = self._start("callee", self.server.carrier, count, HOLD_RATE)
         phone = (self._host, free_port(self._host))
         caller = self._start(
-            "call", phone, count, 100, "-d", str(int(1000 * seconds)), user="desk", to=NUMBER
+            "call", phone, count, HOLD_RATE, "-d", str(int(1000 * seconds)), user="desk", to=NUMBER
         )
         wait_for(lambda: self.server.metric("calls_answered") >= count, f"{count} calls", 30)
         return [caller, carrier]
@@ -130,6 +134,12 @@ class Load:
             return not any(series[f'sip_state{{kind="{kind}"}}'] for kind in kinds)
 
         wait_for(at_rest, "rest", timeout_s)
+
+    def finish(self, held: list[Sipp]) -> None:
+        """Wait for held calls to end, and for everything that lingers after them."""
+        for sipp in held:
+            sipp.process.wait(30)
+        self.rest()
 
     def resident_kib(self) -> tuple[int, int]:
         """Resident memory of the signalling process and of the relay process."""
@@ -156,10 +166,14 @@ class Load:
             scenario, local, *arguments, *more, calls=count, trace=False, timeout_s=60, **options
         )
 
-    def _measure(self, rate: int, load: list[Sipp], others: list[Sipp]) -> Run:
+    def _measure(self, rate: int, load: list[Sipp], others: list[Sipp], seconds: float) -> Run:
+        """Wait for the load to end; what takes much longer than planned is cut off, and shows as failed."""
         before = self._meters()
+        deadline = time.monotonic() + seconds + TALK_S + LATE_S
         for sipp in [*load, *others]:
-            sipp.process.wait(90)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                sipp.process.wait(max(0.0, deadline - time.monotonic()))
+            sipp.stop()
         time.sleep(TAIL_S)
         after = self._meters()
         stats = [_statistics(sipp) for sipp in [*load, *others]]
@@ -168,7 +182,7 @@ class Load:
         return Run(
             rate,
             done,
-            failed=sum(int(one["FailedCall(C)"]) for one in stats),
+            failed=sum(int(one["FailedCall(C)"]) + int(one["CurrentCall"]) for one in stats),
             again=round(spent[2]) + sum(int(one["Retransmissions(C)"]) for one in stats),
             signalling_us=spent[0] / max(1, done),
             relay_us=spent[1] / max(1, done),
@@ -185,8 +199,10 @@ REGISTER_KEYS = {"authentication": "[field1]", "expires": "3600"}
 """SIPp takes user and password of each call from its -inf file."""
 
 
-def write_lines(count: int, toml: Path, inf: Path) -> None:
-    """So many lines as a file to import, and as SIPp injects them."""
+def store_lines(count: int, directory: Path, inf: Path) -> Path:
+    """A database with so many lines beside the lab's, and a file that makes SIPp register as them."""
+    server = Server(directory / "lines", Network(), SERVICE)
+    toml = directory / "lines.toml"
     street = 'street = "Naamsesteenweg", number = "12", postcode = "3001", municipality = "Leuven"'
     address = f'{{{street}, name = "Bench", language = "nl"}}'
     with toml.open("w") as lines, inf.open("w") as fields:
@@ -198,6 +214,8 @@ def write_lines(count: int, toml: Path, inf: Path) -> None:
                 f'plan = "classic"\naddress = {address}\n'
             )
             fields.write(f"{user};[authentication username={user} password={password}];\n")
+    server.import_lines(toml)
+    return server.database
 
 
 def _statistics(sipp: Sipp) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What goes wrong in service: the switch is killed, stopped, misconfigured, kept from its disk, shouted at."""
+"""What goes wrong in service: the switch is killed, stopped, misconfigured, denied its disk, shouted at."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.scenarios.scene import Scene
 
 
@@ -106,9 +104,6 @@ def test_call_on_hold_when_the_power_goes(world: Scene) -> None:
     assert "BYE" in alice.talk.heard
 
 
-@pytest.mark.xfail(
-    strict=True, reason="after a restart talk time is wall time: a stepped clock enters the bill"
-)
 def test_clock_stepped_before_the_restart(world: Scene) -> None:
     alice, carrier = world.phone("alice"), world.carrier()
     world.up(alice, carrier, "0478123456")

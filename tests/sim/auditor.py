@@ -213,8 +213,7 @@ class Auditor:
     def _check_emergencies(self) -> None:
         """No call for help is refused before every centre has been tried."""
         directory = self.world.machine.settings.emergency
-        # What the switch owes a call for help all the same is in tests/scenarios/test_emergency.py.
-        relay_trouble = {"no-ports", "relay-failed", "relay-died", "operator"}
+        relay_trouble = {"relay-failed", "operator"}
         lost = [entry.cdr for entry in self.world.machine.journal.lost if isinstance(entry, CallEnded)]
         excused = {
             cdr.invited_ms
@@ -301,8 +300,6 @@ class Auditor:
         talked_ms = cdr.released_ms - cdr.answered_ms
         if "no-media" in cdr.flags:
             talked_ms -= self.world.machine.settings.media.silence_ms
-        if "restart" in cdr.flags and self.world.stepped:
-            return  # what a restart knows is wall time alone: see tests/scenarios/test_restart.py
         if cdr.duration_s != max(1, -(-talked_ms // 1000)):
             self.problems.append(f"{cdr.call_id} lasted {cdr.duration_s} s, its dates say {talked_ms} ms")
         longest_s = self.world.machine.settings.limits.max_s

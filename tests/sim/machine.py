@@ -99,8 +99,8 @@ class Machine:
         now = self._moment()
         shuffle = (lambda: self._random.randrange(1 << 16)) if self._shuffle else None
         self.core = Switch(self.settings, self.lines, Chance(self._random), now, shuffle=shuffle)
-        alive_wall_ns = self.deaths[-1].wall_ns if self.deaths else now.wall_ns
-        self.core.restore(list(self.journal.bindings()), self.journal.orphans(), alive_wall_ns)
+        alive = self.deaths[-1] if self.deaths else now
+        self.core.restore(list(self.journal.bindings()), self.journal.orphans(), alive)
         self._settle()
 
     def kill(self) -> None:

@@ -30,8 +30,6 @@ class Network:
         self.weather = Weather()
         self.hops: list[Hop] = []
         self.names: dict[Address, str] = {}
-        self.crossing = 0
-        """How many datagrams are under way."""
         self.unroutable: set[str] = set()
         self.drop: Callable[[Hop], bool] | None = None
         """A scenario's own loss: true for a datagram that is not to arrive."""
@@ -68,7 +66,6 @@ class Network:
             told(hop)
         for _ in range({"lost": 0, "refused": 0, "twice": 2}.get(hop.fate, 1)):
             delay_ms = self._random.randint(*weather.delay_ms)
-            self.crossing += 1
             self._later(delay_ms * NS_PER_MS, lambda: self._arrive(hop))
         return hop.fate != "refused"
 
@@ -86,7 +83,6 @@ class Network:
         return bool(per_mille) and self._random.randrange(1000) < per_mille
 
     def _arrive(self, hop: Hop) -> None:
-        self.crossing -= 1
         for told in self._on_arrival:
             told(hop)
         receive = self._receivers.get(hop.target)

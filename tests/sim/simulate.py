@@ -19,7 +19,7 @@ from tests.sim.world import MEDIA_HOST, World
 STORM_MS = 60_000
 CALM_MS = 200_000
 LIMITS = CallLimits(ring_ns=20 * NS_PER_S, no_answer_ns=30 * NS_PER_S, max_s=30)
-MEDIA = MediaSettings({4: MEDIA_HOST}, {4: MEDIA_HOST}, silence_ms=35_000)
+MEDIA = MediaSettings({4: MEDIA_HOST}, {4: MEDIA_HOST}, silence_ms=12_000)
 
 
 @dataclass(frozen=True, slots=True)

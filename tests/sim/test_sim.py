@@ -57,4 +57,4 @@ def test_the_weather_has_everything() -> None:
     outcomes = {cdr.outcome for verdict in verdicts for cdr in verdict.world.cdrs}
     assert outcomes == {"answered", "busy", "cancelled", "failed", "no-answer", "refused", "rejected"}
     flags = {flag for verdict in verdicts for cdr in verdict.world.cdrs for flag in cdr.flags}
-    assert {"limit", "lost", "no-media", "restart", "relay-died", "relay-failed"} <= flags
+    assert {"limit", "restart", "relay-restarted", "relay-failed"} <= flags

@@ -37,11 +37,6 @@ class Weather:
     rude: int = 0
     """Parties that misbehave: no ACK, no answer to BYE, dropping dead in mid-call."""
 
-    @property
-    def calm(self) -> bool:
-        """Whether anything at all can go wrong."""
-        return self == Weather()
-
 
 CALM = Weather()
 

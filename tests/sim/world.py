@@ -133,8 +133,6 @@ class World:
         self.weather = weather
         self.mono_ns = 1_000 * NS_PER_S
         self.wall_offset_ns = START_WALL_NS - self.mono_ns
-        self.stepped = False
-        """Whether the wall clock was ever set in this world."""
         self.parties: dict[str, Party] = {}
         self._speaking: dict[tuple[str, int], int | None] = {}
         """Where media comes from: None while somebody speaks there, then when the last of it was heard."""
@@ -164,7 +162,6 @@ class World:
     def step_clock(self, seconds: int) -> None:
         """Somebody sets the wall clock; time goes on as it did."""
         self.wall_offset_ns += seconds * NS_PER_S
-        self.stepped = True
 
     def later(self, delay_ns: int, fire: Callable[[], None]) -> None:
         """Call `fire` after so much virtual time; equal instants come in order, or shuffled."""
