@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -28,6 +29,23 @@ from switch.ports import Address, EndCall, Entropy, JournalState, Note, RelayDie
 LAG_EVERY_S = 0.5
 GOODBYE_S = 2.0
 """How long the last BYEs may take when the switch stops."""
+
+AT_START = (
+    "sip.listen",
+    "sip.realm",
+    "sip.advertised_host",
+    "sip.user_agent",
+    "sip.nonce_ttl_s",
+    "sip.t1_ms",
+    "sip.t2_ms",
+    "sip.t4_ms",
+    "media.ports",
+    "media.relays",
+    "store",
+    "admin",
+    "log",
+)
+"""What of the configuration is read once, at start: changed by a reload, it waits for a restart."""
 
 
 class App:
@@ -92,7 +110,7 @@ class App:
             queue_max=config.store.queue_max,
             commit_s=config.store.commit_ms / 1000,
             now=self.clock.moment,
-            on_full=lambda full: self.driver.feed(JournalState(full)),
+            on_full=self._on_journal_full,
             log=self.log,
         )
         lines = await self.store.lines()
@@ -186,18 +204,15 @@ class App:
                 self.log.error("configuration_fault", fault=fault)
             self.log.error("reload_refused", faults=len(faults))
             return faults
-        old, new = self.configuration.config, fresh.config
-        for name in ("store", "admin", "log"):
-            if getattr(old, name) != getattr(new, name):
-                self.log.warning("needs_restart", section=name)
-        if (old.sip.listen, old.sip.realm) != (
-            new.sip.listen,
-            new.sip.realm,
-        ) or old.media.ports != new.media.ports:
-            self.log.warning("needs_restart", section="sip.listen, sip.realm or media.ports")
+        for key in AT_START:
+            value_of = attrgetter(key)
+            if value_of(self.configuration.config) != value_of(fresh.config):
+                self.log.warning("needs_restart", key=key)
         self.configuration = fresh
         self.core.replace_settings(settings_of(fresh))
         self.driver.settle()
+        if self._resolver is not None:
+            self._resolver.ask_now()
         await self.reload_lines()
         self.log.info("reloaded")
         return []
@@ -254,11 +269,14 @@ class App:
             return "journal failing"
         return ""
 
+    def _on_journal_full(self, full: bool) -> None:
+        asyncio.get_running_loop().call_soon(self.driver.feed, JournalState(full))  # not from within a drain
+
     def _on_relay(self, message: list[Any]) -> None:
         kind = message[0]
         if kind == "died":
             self.log.error("relay_died", worker=message[1])
-            self.driver.feed(RelayDied(message[1], self.configuration.config.media.relays))
+            self.driver.feed(RelayDied(message[1], len(self._relays.workers)))
         elif kind == "error":
             self.log.error("relay_error", error=message[1])
         elif kind in ("failed", "silent", "report"):

@@ -204,10 +204,7 @@ class Call:
         try:
             self._try(stage)
         except NoPorts:
-            if self.admission.emergency and self._context.make_room(self):
-                self._try(stage)
-            else:
-                self._refuse_without_ports()
+            self._refuse_without_ports()
         except Malformed as error:
             self._refuse_caller(error.status, "refused", None)
 
@@ -217,7 +214,7 @@ class Call:
         context.entered(self.id, stage.trunk)
         self.trunk = stage.trunk
         self.anchor.place(1, stage.targets[0].flow.remote.host)
-        offer = self.anchor.relay(0, self.a.invited_sdp) if self.a.invited_sdp else b""
+        offer = self._relayed(0, self.a.invited_sdp) if self.a.invited_sdp else b""
         for target in stage.targets:
             invitation = Invitation(
                 target.uri, admission.sender, target.recipient, target.fields, target.credentials
@@ -277,7 +274,7 @@ class Call:
         self.b = leg
         self._stop_timers()
         try:
-            body = self.anchor.relay(1, event.sdp)
+            body = self._relayed(1, event.sdp)
         except (Malformed, NoPorts) as error:
             leg.acknowledge(b"")
             leg.bye(NETWORK)
@@ -501,6 +498,15 @@ class Call:
             diversions=(),
             flags=tuple(self._flags),
         )
+
+    def _relayed(self, side: int, sdp: bytes) -> bytes:
+        """A body of `side` as the other one is to see it; for a call for help others make room (R-EMG-04)."""
+        while True:
+            try:
+                return self.anchor.relay(side, sdp)
+            except NoPorts:
+                if not (self.admission.emergency and self._context.make_room(self)):
+                    raise
 
     # --- details --------------------------------------------------------------------------------------------
 

@@ -85,7 +85,7 @@ class Gate:
     def _from_line(
         self, line: Line, service: Service | None, request: Request, now: Moment, hops: int
     ) -> Admission | Refusal:
-        dialled = dialled_digits(parse_uri(request.uri))
+        dialled = service.number if service is not None else dialled_digits(parse_uri(request.uri))
         called = service.number if service is not None else normalise(dialled)
         if called is None:
             return Refusal(404, "bad-number")
@@ -99,6 +99,9 @@ class Gate:
             return Refusal(403, priced.reason.value)
         if line.state == "limited" and not priced.rate.free:
             return Refusal(403, "line-limited")
+        callee = self._identity.lines.by_number.get(called)
+        if callee is not None and (shut := _shut(callee)):
+            return shut
         if closed := self._closed():
             return Refusal(503, closed, {"Retry-After": ["30"]})
         if self._running(line.user) >= line.max_calls:
@@ -107,7 +110,7 @@ class Gate:
         withheld = _wants_privacy(request)
         stages = self._stages(called, destination, caller, withheld, now, hops)
         if not stages:
-            return Refusal(480 if called in self._identity.lines.by_number else 503, "no-route")
+            return Refusal(503 if callee is None else 480, "no-route")
         return Admission(
             origin="line",
             line=line,
@@ -170,10 +173,10 @@ class Gate:
         dialled = dialled_digits(parse_uri(request.uri))
         called = normalise(dialled)
         line = self._identity.lines.by_number.get(called) if called is not None else None
-        if line is None or called is None or line.state == "terminated":
+        if line is None or called is None:
             return Refusal(404, "no-line")
-        if line.state == "suspended":
-            return Refusal(480, "line-suspended")
+        if shut := _shut(line):
+            return shut
         if closed := self._closed():
             return Refusal(503, closed, {"Retry-After": ["30"]})
         if self._running(line.user) >= line.max_calls:
@@ -209,7 +212,7 @@ class Gate:
         line = self._identity.lines.admitted_from(flow.remote.host)
         if line is not None:
             return line
-        user = claimed_user(request)
+        user = _claimed(request)
         policy = self.settings.emergency_without_digest
         line = self._identity.lines.by_user.get(user) or self._identity.lines.by_number.get(user)
         if line is not None and line.state == "terminated":
@@ -279,7 +282,7 @@ class Gate:
 
     def _own_number(self, line: Line, request: Request) -> str:
         """The line's number that the phone asks to present, or its main number (R-POL-06)."""
-        claimed = normalise(claimed_user(request))
+        claimed = normalise(_claimed(request))
         return claimed if claimed in line.numbers and claimed is not None else line.number
 
     def _sender(self, caller: str, withheld: bool) -> str:
@@ -296,6 +299,25 @@ class Gate:
         if withheld:
             fields["Privacy"] = ["id"]
         return fields
+
+
+def _shut(line: Line) -> Refusal | None:
+    """Why nobody can call a line (domain guide section 8)."""
+    match line.state:
+        case "terminated":
+            return Refusal(404, "no-line")
+        case "suspended":
+            return Refusal(480, "line-suspended")
+    return None
+
+
+def _claimed(request: Request) -> str:
+    """The user in From, '' when it has none that can be read: no reason to turn away a call for help
+    (R-EMG-05)."""
+    try:
+        return claimed_user(request)
+    except Malformed:
+        return ""
 
 
 def _wants_privacy(request: Request) -> bool:

@@ -8,6 +8,7 @@ from rating.quote import Quote, quote
 from rating.tariff import TariffBook
 from switch.call.admission import Refusal
 from switch.call.metering import recorded
+from switch.malformed import Malformed
 from switch.ports import NS_PER_MS, CallAnswered, Moment
 from switch.record import Cdr
 from switch.routing.lines import Line
@@ -32,8 +33,8 @@ def refused(
         origin="trunk" if trunk else "line",
         trunk=trunk,
         device=(request.get("User-Agent") or "")[:LONGEST],
-        caller=parse_uri(request.sender.uri).number()[:LONGEST],
-        dialled=parse_uri(request.uri).number()[:LONGEST],
+        caller=_number(request.sender.uri),
+        dialled=_number(request.uri),
         called="",
         destination_class="",
         zone="",
@@ -59,6 +60,14 @@ def refused(
         diversions=(),
         flags=(),
     )
+
+
+def _number(uri: str) -> str:
+    """The user part, or all of what is no SIP URI: it was answered already, and is recorded as it came."""
+    try:
+        return parse_uri(uri).number()[:LONGEST]
+    except Malformed:
+        return uri[:LONGEST]
 
 
 def orphaned(call: CallAnswered, alive: Moment, tariffs: TariffBook) -> Cdr:

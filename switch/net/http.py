@@ -15,6 +15,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from switch.net.metrics import render
 
+CLOSE_WITHIN_S = 1
+"""A client that does not read its answer holds up a stop no longer than this."""
+
 Message = MutableMapping[str, Any]
 
 
@@ -58,6 +61,7 @@ class HttpListener:
             interface="asgi3",
             http="httptools",
             ws="none",
+            timeout_graceful_shutdown=CLOSE_WITHIN_S,
         )
         self._server = _Server(config)
         self._task = asyncio.get_running_loop().create_task(self._server.serve(sockets=[sock]), name="http")

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from switch.net.store import CDR_FIELDS, Store, cdr_values
+from switch.net.store import CDR_FIELDS, Store, cdr_values, printable
 from switch.ports import BindingRemoved, BindingSaved, CallAnswered, CallEnded, Entry, MediaMeasured, Moment
 
 BATCH = 500
@@ -45,6 +44,7 @@ class Journal:
         self._log = log
         self._queue: deque[Entry] = deque()
         self._bindings: dict[tuple[str, str], BindingSaved | BindingRemoved] = {}
+        self._bindings_leaving = 0
         self._waiting: list[Callable[[], None]] = []
         self._wanted = asyncio.Event()
         self._idle = asyncio.Event()
@@ -64,7 +64,7 @@ class Journal:
     @property
     def queued(self) -> int:
         """Entries not yet on disk, those being written included."""
-        return len(self._queue) + len(self._bindings)
+        return len(self._queue) + len(self._bindings) + self._bindings_leaving
 
     def append(self, entry: Entry, on_disk: Callable[[], None] | None = None) -> None:
         """Take an entry; `on_disk` is called when it and everything before it is committed."""
@@ -115,22 +115,24 @@ class Journal:
         count = min(len(self._queue), BATCH)
         entries = [self._queue[index] for index in range(count)]
         bindings, self._bindings = self._bindings, {}
+        self._bindings_leaving = len(bindings)
         waiting, self._waiting = (self._waiting, []) if count == len(self._queue) else ([], self._waiting)
         self._wanted.clear()
         try:
             await self._commit(entries, bindings)
-        except (sqlite3.Error, OSError, ValueError) as error:
+        except Exception as error:  # whatever it is: nothing taken may be lost, and readiness says so
             self.failures += 1
             if self.healthy:
                 self._log.error("journal_failing", error=str(error), queued=self.queued)
             self.healthy = False
-            self._bindings = {**bindings, **self._bindings}
+            self._bindings, self._bindings_leaving = {**bindings, **self._bindings}, 0
             self._waiting = [*waiting, *self._waiting]
             self._wanted.set()
             return False
         if not self.healthy:
             self._log.info("journal_recovered", queued=self.queued)
         self.healthy = True
+        self._bindings_leaving = 0
         self.written += count + len(bindings)
         for _ in range(count):
             self._queue.popleft()
@@ -163,11 +165,11 @@ class Journal:
                 case MediaMeasured():
                     measured.append((json.dumps(entry.media), entry.call_id))
         saved = [
-            (b.user, b.contact, b.expires_wall_ns, json.dumps(b.state))
+            (b.user, printable(b.contact), b.expires_wall_ns, json.dumps(b.state))
             for b in bindings.values()
             if isinstance(b, BindingSaved)
         ]
-        removed = [(b.user, b.contact) for b in bindings.values() if isinstance(b, BindingRemoved)]
+        removed = [(b.user, printable(b.contact)) for b in bindings.values() if isinstance(b, BindingRemoved)]
         statements: list[tuple[str, list[Any]]] = [
             ("INSERT OR REPLACE INTO running_call VALUES (?, ?, ?, ?, ?)", answered),
             (_INSERT_CDR, ended),

@@ -38,7 +38,7 @@ class OperatorListener:
         Raises:
             AlreadyRunning: another switch is running on this data directory.
         """
-        if path.exists():
+        if path.is_socket():
             with contextlib.suppress(OperatorError):
                 await ask(path, "ping")
                 raise AlreadyRunning(f"another belswitch is running on {path.parent}")
@@ -66,7 +66,8 @@ class OperatorListener:
         self._clients.add(task)
         try:
             while line := await reader.readline():
-                writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
+                answer = json.dumps(await self._answer(line), ensure_ascii=False)
+                writer.write(answer.encode("utf-8", "replace") + b"\n")  # what phones say may be no UTF-8
                 await writer.drain()
         except (ConnectionError, ValueError, asyncio.CancelledError):
             pass  # the client went away, sent too long a line, or we stop

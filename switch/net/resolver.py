@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 
@@ -12,8 +13,8 @@ EVERY_S = 60
 
 
 class Resolver:
-    """Asks again and again for the names it is given; a name that does not resolve keeps its last
-    addresses."""
+    """Asks again and again for the names it is given, and at once after `ask_now`; a name that does not
+    resolve keeps its last addresses."""
 
     def __init__(
         self, names: Callable[[], list[tuple[str, str]]], feed: Callable[[TargetsResolved], None]
@@ -21,10 +22,15 @@ class Resolver:
         self._names = names
         self._feed = feed
         self._task: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
 
     def start(self) -> None:
         """Begin to ask."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name="resolver")
+
+    def ask_now(self) -> None:
+        """The names may have changed: do not wait until it is time to ask again."""
+        self._changed.set()
 
     async def close(self) -> None:
         """Stop asking."""
@@ -34,9 +40,11 @@ class Resolver:
 
     async def _run(self) -> None:
         while True:
+            self._changed.clear()
             for trunk, host in self._names():
                 self._feed(TargetsResolved(trunk, await resolve(host)))
-            await asyncio.sleep(EVERY_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), EVERY_S)
 
 
 async def resolve(host: str) -> tuple[str, ...]:

@@ -85,12 +85,9 @@ class Store:
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
                 await connection.execute(f"PRAGMA {pragma}")
             await cls._migrate(connection)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StoreError) as error:
             await connection.close()
             raise StoreError(f"{path}: {error}") from error
-        except StoreError:
-            await connection.close()
-            raise
         return cls(connection, path)
 
     @staticmethod
@@ -222,7 +219,17 @@ class Store:
 def cdr_values(cdr: Cdr) -> list[Any]:
     """A record as the values of its row, in the order of `CDR_FIELDS`."""
     values = cdr.as_dict()
-    return [json.dumps(values[name]) if name in _JSON_FIELDS else values[name] for name in CDR_FIELDS]
+    return [json.dumps(value) if name in _JSON_FIELDS else _storable(value) for name, value in values.items()]
+
+
+def printable(text: str) -> str:
+    """Text as SQLite can hold it. What a phone sends need not be UTF-8; bytes that are not stay readable as
+    escapes, rather than being refused by the database for ever."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def _storable(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) else value
 
 
 def _cdr_row(row: Any) -> dict[str, Any]:

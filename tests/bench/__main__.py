@@ -28,7 +28,7 @@ from rich.table import Table
 from tests.bench.load import Load, Run, store_lines
 from tests.bench.relay_load import run_relay, run_rtpengine
 
-LINES = 2000
+LINES = 1000
 CALLS_HELD = 400
 
 

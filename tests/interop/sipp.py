@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping
 from itertools import count
@@ -114,11 +113,6 @@ class SippRunner:
         """End every process that still runs."""
         for sipp in self._all:
             sipp.stop()
-
-
-def is_installed() -> bool:
-    """Whether there is a SIPp."""
-    return shutil.which("sipp") is not None
 
 
 def assemble(scenario: str, keys: Mapping[str, str]) -> str:

@@ -56,6 +56,20 @@ def test_calls_a_trunk(server: Server, sipp: SippRunner, make_baresip: MakeBares
     server.assert_at_rest()
 
 
+def test_voice_outlives_the_relay(server: Server, sipp: SippRunner, make_baresip: MakeBaresip) -> None:
+    trunk = sipp.start("callee", server.carrier, "-rtp_echo")
+    phone = make_baresip("desk", f"/dial sip:00212661234567@{server.host}:{server.port}")
+    phone.says("Call established")
+    wait_for_voice(server)
+    server.kill_relay()
+    wait_for_voice(server)
+    phone.hang_up()
+    trunk.finish()
+    record = server.new_record()
+    assert (record["outcome"], record["flags"]) == ("answered", ["relay-restarted"])
+    server.assert_at_rest()
+
+
 def test_is_called_by_a_trunk(server: Server, sipp: SippRunner, make_baresip: MakeBaresip) -> None:
     phone = make_baresip("dect")
     phone.says("200 OK")

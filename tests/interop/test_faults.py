@@ -61,21 +61,6 @@ def test_killed_in_mid_call(make_server: MakeServer, sipp_to: SippTo) -> None:
     assert server.stop() == 0
 
 
-def test_relay_killed_in_mid_call(make_server: MakeServer, sipp_to: SippTo) -> None:
-    server = make_server()
-    sipp = sipp_to(server)
-    trunk = sipp.start("callee", server.carrier)
-    caller = sipp.start("call-until-hung-up", phone(server), user="desk", to=MOROCCAN_MOBILE)
-    wait_for_answer(server)
-    server.kill_relay()
-    caller.finish()
-    trunk.finish()
-    assert server.new_record()["flags"] == ["relay-died"]
-    one_call(server, sipp)
-    assert server.new_record()["flags"] == []
-    assert server.stop() == 0
-
-
 def test_stop_ends_running_calls(make_server: MakeServer, sipp_to: SippTo) -> None:
     server = make_server(calls={"stop": "end"})
     sipp = sipp_to(server)

@@ -131,6 +131,7 @@ class World:
     ) -> None:
         self.random = Random(seed)
         self.weather = weather
+        self.relay_pairs = weather.relay_pairs
         self.mono_ns = 1_000 * NS_PER_S
         self.wall_offset_ns = START_WALL_NS - self.mono_ns
         self.parties: dict[str, Party] = {}

@@ -24,7 +24,7 @@ def free_port(*offsets: int) -> int:
     Below those that relays, pyVoIP and the kernel deal out, lest it be taken before it is used.
     """
     while True:
-        port = random.randrange(6100, 9900)
+        port = random.SystemRandom().randrange(6100, 9900)  # hypothesis seeds the shared generator
         if all(map(_is_free, (port, *(port + offset for offset in offsets)))):
             return port
 
