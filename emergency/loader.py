@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from itertools import chain
 from pathlib import Path
 
@@ -172,8 +173,8 @@ def _gateways(rows: Iterable[Row], centres: dict[str, Centre]) -> dict[str, tupl
         if gateway.id in ids:
             row.fault(f"gateway {gateway.id} is here twice", "id")
         ids.add(gateway.id)
-        if any(char.isspace() or char in "[]/@;?" for char in host):
-            row.fault(f"host {host!r} is not a host name or address (IPv6 without brackets)", "host")
+        if not _is_address(host):  # a name would have to be looked up while somebody waits for help
+            row.fault(f"host {host!r} is not an IP address (IPv6 without brackets)", "host")
         served = row.texts("centres")
         for centre in centres if served == ("*",) else served:
             if centre in centres:
@@ -181,6 +182,14 @@ def _gateways(rows: Iterable[Row], centres: dict[str, Centre]) -> dict[str, tupl
             else:
                 row.fault(f"no such centre: {centre}", "centres")
     return gateways
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _failover(row: Row) -> Failover:

@@ -156,14 +156,14 @@ class App:
         """Take no more calls, let the running ones end or end them, write every record; False when some
         could not be written. A second call while waiting ends the wait."""
         if self._stopping:
-            self.driver.feed(StopCalls(end=True))
+            self.driver.feed(StopCalls(end=True, emergency=True))
             return True
         self._stopping = True
         calls = self.configuration.config.calls
         self.log.info("stopping", calls=len(self.core.calls))
         self.driver.feed(StopCalls(end=calls.stop == "end"))
         await self._until(lambda: not self.core.calls, calls.stop_wait_s)
-        self.driver.feed(StopCalls(end=True))
+        self.driver.feed(StopCalls(end=True, emergency=True))
         await self._until(lambda: not self.core.endpoint.dialogs, GOODBYE_S)
         written = await self._close()
         self.log.info("stopped", written=written)

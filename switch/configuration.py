@@ -87,6 +87,7 @@ def settings_of(configuration: Configuration) -> Settings:
             advertised={family: one.advertised for family, one in families.items()},
             silence_ms=1000 * media.silence_s,
             learn_any=media.learn == "any",
+            barred=_sip_addresses(configuration),
         ),
         media_ports=(media.ports.first, media.ports.last),
         tariffs=configuration.tariffs,
@@ -105,6 +106,15 @@ def settings_of(configuration: Configuration) -> Settings:
         user_agent=sip.user_agent,
         emergency_without_digest=config.emergency.unknown_sources,
     )
+
+
+def _sip_addresses(configuration: Configuration) -> frozenset[tuple[str, int]]:
+    """Where SIP is spoken, as far as it is known by address."""
+    config = configuration.config
+    listen = [(one.host, one.port) for one in config.sip.listen]
+    trunks = [(one.host, one.port) for one in config.trunks]
+    gateways = [(one.host, one.port) for way in configuration.emergency.gateways.values() for one in way]
+    return frozenset([*listen, *trunks, *gateways])
 
 
 def _trunk(trunk: Trunk) -> TrunkSettings:

@@ -15,7 +15,7 @@ from switch.call.call import Call
 from switch.call.context import CallContext, CallSums
 from switch.call.gate import Gate
 from switch.call.recording import INTERWORKING_FAILURE, orphaned, refused
-from switch.call.running import RunningCalls
+from switch.call.running import UNPROVEN, RunningCalls, line_name, trunk_name
 from switch.malformed import Malformed
 from switch.media.anchor import Anchor
 from switch.media.port_pool import PortPool
@@ -54,7 +54,7 @@ from switch.sip.dialog import Dialog
 from switch.sip.endpoint import ALLOW, Endpoint
 from switch.sip.headers import token_set
 from switch.sip.message import SDP_TYPE, Fields, Request
-from switch.sip.uri import parse_uri
+from switch.sip.uri import bracketed, parse_uri
 from switch.timers import TimerQueue
 
 _SWEEP_NS = 30 * NS_PER_S
@@ -75,6 +75,7 @@ class Switch:
         self.calls = RunningCalls()
         self.counters: Counter[str] = Counter()
         self._measuring: dict[int, str] = {}
+        self._unreported: list[int] = []
         self._next_session = 0
         self._journal_full = False
         self._stopping = False
@@ -157,8 +158,8 @@ class Switch:
                     call.end("operator")
             case StopCalls():
                 self._stopping = True
-                if event.end:
-                    for call in self.calls:
+                for call in self.calls:
+                    if event.emergency or (event.end and not call.admission.emergency):
                         call.end("shutdown")
 
     def advance(self, now: Moment) -> None:
@@ -190,7 +191,11 @@ class Switch:
         old = self.lines
         self.lines = LineTable.of(lines)
         self.identity.lines = self.lines
-        gone = [user for user in old.by_user if user not in self.lines.by_user]
+        gone = [
+            user
+            for user in old.by_user
+            if (line := self.lines.by_user.get(user)) is None or line.state == "terminated"
+        ]
         self.registrar.forget(gone)
 
     def replace_settings(self, settings: Settings) -> None:
@@ -211,7 +216,8 @@ class Switch:
         """Take up after a restart: bindings go on; calls that were running are ended on both sides and
         recorded up to the last sign of life of the switch (`alive`), with the flag `restart`."""
         for user, contact, expires_ns, state in bindings:
-            if user in self.lines.by_user:
+            reachable = Address(*state["flow"][1:3]) in self.settings.listen
+            if user in self.lines.by_user and reachable:
                 self.registrar.restore(user, contact, expires_ns, state)
         self.registrar.sweep(self.timers.now)
         for orphan in orphans:
@@ -249,14 +255,18 @@ class Switch:
             self.endpoint.reply(request, flow, error.status, reason=error.reason)
 
     def _on_invite(self, request: Request, flow: Flow) -> None:
-        emergency = self.settings.emergency.numbers.recognise(request.uri)
-        if emergency is None or not emergency.is_emergency:  # R-EMG-05: none of these stops a call for help
+        service = self.settings.emergency.numbers.recognise(request.uri)
+        calls_for_help = service is not None and service.is_emergency
+        if not calls_for_help:  # R-EMG-05: none of these stops a call for help
             answer = _unacceptable(request)
             if answer is not None:
                 self.endpoint.reply(request, flow, answer[0], fields=answer[1])
                 return
         if not request.values("Contact"):
-            raise Malformed(400, "Missing Contact")
+            if not calls_for_help:
+                raise Malformed(400, "Missing Contact")
+            host, port = flow.remote
+            request.fields["Contact"] = [f"<sip:{bracketed(host)}:{port}>"]
         match self.gate.admit(request, flow, self.timers.now):
             case Challenge(rows):
                 self.endpoint.reply(request, flow, 401, fields={"WWW-Authenticate": rows})
@@ -269,14 +279,20 @@ class Switch:
 
     def _start(self, admission: Admission, request: Request, flow: Flow) -> None:
         call = Call(self._context, self.entropy.token(96), admission)
-        called = self.lines.by_number.get(admission.called)
-        users = [line.user for line in (admission.line, called) if line is not None]
-        self.calls.add(call, [*users, admission.trunk] if admission.trunk else users)
+        self.calls.add(call, self._counted(admission))
         try:
             call.start(request, flow)
         except Malformed:
             self.calls.remove(call.id)
             raise
+
+    def _counted(self, admission: Admission) -> list[str]:
+        """Whose limits a call counts towards; a call for help towards none."""
+        if admission.emergency:
+            return [UNPROVEN] if not admission.proven else []
+        called = self.lines.by_number.get(admission.called)
+        names = [line_name(line) for line in (admission.line, called) if line is not None]
+        return [*names, trunk_name(admission.trunk)] if admission.trunk else names
 
     def _refuse(self, request: Request, flow: Flow, refusal: Refusal) -> None:
         """An attempt that goes nowhere is answered through a transaction, so that a repeated INVITE makes
@@ -316,7 +332,7 @@ class Switch:
     def _on_relay(self, message: RelayMessage) -> None:
         call = self.calls.of_session(message.session)
         match message.kind:
-            case "silent" if call is not None:
+            case "silent" if call is not None and not call.admission.emergency:
                 call.end("no-media", silent_ms=self.settings.media.silence_ms)
             case "failed" if call is not None:
                 self.counters["relay_failed"] += 1
@@ -390,6 +406,9 @@ class Switch:
 
     def _sweep(self) -> None:
         self.registrar.sweep(self.timers.now)
+        for session in self._unreported:  # no report by now: none will come
+            self._measuring.pop(session, None)
+        self._unreported = list(self._measuring)
         self.timers.start(_SWEEP_NS, self._sweep)
 
     def _internal_error(self, error: Exception) -> None:

@@ -112,9 +112,11 @@ class EndCall:
 
 @dataclass(frozen=True, slots=True)
 class StopCalls:
-    """Take no more calls; with `end`, end the running ones too."""
+    """Take no more calls; with `end`, end the running ones too, and with `emergency` those for help as
+    well."""
 
     end: bool
+    emergency: bool = False
 
 
 Input = (

@@ -18,7 +18,8 @@ class Admission:
 
     `line` pays, and is None for a call that came in by `trunk`. `caller` is the number that is presented,
     '' when it is not known; `sender` the From value that says so. `quote` is None where nothing can be
-    charged. `limit_s` is when an answered call is cut (R-LIM-01), 0 for never.
+    charged. `proven`: the caller is who he says he is. `limit_s` is when an answered call is cut
+    (R-LIM-01), 0 for never.
     """
 
     origin: str
@@ -33,6 +34,7 @@ class Admission:
     quote: Quote | None
     plan: RoutePlan
     emergency: bool
+    proven: bool
     verdict: str
     limit_s: int
 

@@ -8,6 +8,7 @@ only puts its own addresses in.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -21,13 +22,14 @@ from switch.call.metering import Metering, recorded
 from switch.call.outcome import better, outcome_of, told_to_caller
 from switch.call.outgoing import Invitation, OutgoingLeg
 from switch.malformed import Malformed
-from switch.media.anchor import Anchor, NoPorts
+from switch.media.anchor import Agreement, Anchor, NoPorts
 from switch.ports import NS_PER_MS, NS_PER_S, Append, CallAnswered, CallEnded, Flow, Moment, Note
 from switch.record import Cdr
 from switch.routing.plan import Stage, moves_on
 from switch.sip.message import Fields, Request
 from switch.timers import Timer
 
+PROBE_NS = 120 * NS_PER_S
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 NORMAL, NO_ANSWER, NO_CIRCUIT, NETWORK = 16, 19, 34, 38
 """Q.850 causes that the switch itself gives."""
@@ -48,11 +50,13 @@ class Call:
     __slots__ = (
         "_active",
         "_answered",
+        "_before_modify",
         "_best",
         "_context",
         "_flags",
         "_invited",
         "_late_offer",
+        "_limit_s",
         "_metering",
         "_modifying",
         "_ringing",
@@ -84,7 +88,9 @@ class Call:
         self._answered: Moment | None = None
         self._metering = Metering(None)
         self._late_offer = False
+        self._limit_s = 0
         self._modifying: Leg | None = None
+        self._before_modify: Agreement | None = None
         self._timers: list[Timer] = []
         self._flags: list[str] = []
 
@@ -102,15 +108,19 @@ class Call:
         self.a = IncomingLeg(context.endpoint, request, flow, self, tag=tag, follows_flow=follows)
         self.anchor.place(0, flow.remote.host)
         self._late_offer = not self.a.invited_sdp
-        self._next_stage()
+        self.guard(self._next_stage)
 
     def handle(self, leg: Leg, event: ev.Event) -> None:
         """Something happened on a leg. What comes too late is ignored; a fault of ours ends this one call,
         not the switch."""
         if self.state is State.ENDED:
             return
+        self.guard(lambda: self._handle(leg, event))
+
+    def guard(self, act: Callable[[], None]) -> None:
+        """Do something for this call; a fault of ours in it ends the call and nothing else."""
         try:
-            self._handle(leg, event)
+            act()
         except Exception as error:
             self._context.note(Note("internal_error", {"call_id": self.id, "error": repr(error)}))
             self.fail()
@@ -146,8 +156,7 @@ class Call:
             case ev.HungUp():
                 self._on_hung_up(leg, event)
             case ev.Lost():
-                self._flags.append("lost")
-                self._end("answered", self._side(leg), event.status, NETWORK)
+                self._on_lost(leg, event)
 
     def end(self, flag: str, *, cause: int = NORMAL, silent_ms: int = 0) -> None:
         """The switch ends the call: limit, lost media (nothing was heard for `silent_ms`), shutdown,
@@ -206,7 +215,11 @@ class Call:
         except NoPorts:
             self._refuse_without_ports()
         except Malformed as error:
-            self._refuse_caller(error.status, "refused", None)
+            if self.admission.emergency and not self._late_offer:
+                self._late_offer = True  # no offer is better than no help (R-EMG-05): the centre makes one
+                self._try(stage)
+            else:
+                self._refuse_caller(error.status, "refused", None)
 
     def _try(self, stage: Stage) -> None:
         assert self.a is not None
@@ -214,7 +227,7 @@ class Call:
         context.entered(self.id, stage.trunk)
         self.trunk = stage.trunk
         self.anchor.place(1, stage.targets[0].flow.remote.host)
-        offer = self._relayed(0, self.a.invited_sdp) if self.a.invited_sdp else b""
+        offer = b"" if self._late_offer else self._relayed(0, self.a.invited_sdp)
         for target in stage.targets:
             invitation = Invitation(
                 target.uri, admission.sender, target.recipient, target.fields, target.credentials
@@ -278,10 +291,12 @@ class Call:
         except (Malformed, NoPorts) as error:
             leg.acknowledge(b"")
             leg.bye(NETWORK)
+            leg.detach()
+            self.b = None
             if isinstance(error, NoPorts):
                 self._refuse_without_ports()
-            else:
-                self._refuse_caller(502, "failed", NETWORK)
+            else:  # an answer that cannot be used is a failure of the network: the next one is asked
+                self._stage_failed(ev.Refused(502, NETWORK, local=True))
             return
         now = self._context.timers.now
         self._answered = now
@@ -292,8 +307,10 @@ class Call:
             self._metering = Metering(Meter(admission.quote.terms, now.wall_ns))
         if not self._late_offer:
             leg.acknowledge(b"")
-        if admission.limit_s:
-            self._after(admission.limit_s * NS_PER_S, lambda: self.end("limit"))
+        self._limit_s = self._limit(admission)
+        if self._limit_s:
+            self._after(self._limit_s * NS_PER_S, lambda: self.end("limit"))
+        self._after(PROBE_NS, self._probe)
         pending = self._record("answered", "", 200, None, now)
         self.a.answer(body)
         entry = CallAnswered(self.id, now, pending, (self.a.snapshot(), leg.snapshot()))
@@ -322,7 +339,7 @@ class Call:
     def _give_up(self) -> None:
         """No attempt is left: the caller gets what the last one said, as far as it is his business."""
         best = self._best or ev.Refused(480)
-        status = told_to_caller(best)
+        status = told_to_caller(best, line=not self.trunk)
         outcome = outcome_of(status)
         fields: Fields = {}
         if best.retry_after_s is not None and status == 503:
@@ -370,6 +387,8 @@ class Call:
         if self._modifying is not None or not other.settled:
             leg.decline(491)
             return
+        self.anchor.follow(self._number(leg), leg.flow.remote.host)
+        before = self.anchor.agreement()
         try:
             body = self.anchor.relay(self._number(leg), event.sdp) if event.sdp else b""
         except Malformed as error:
@@ -379,6 +398,7 @@ class Call:
             leg.decline(488)
             return
         self._modifying = leg
+        self._before_modify = before
         other.modify(body)
 
     def _on_modified(self, leg: Leg, event: ev.Modified) -> None:
@@ -402,6 +422,7 @@ class Call:
     def _on_modify_refused(self, _leg: Leg, event: ev.ModifyRefused) -> None:
         asker, self._modifying = self._modifying, None
         if asker is not None:
+            self.anchor.return_to(self._before_modify)
             asker.decline(event.status if event.status in (415, 487, 488, 491, 606) else 488)
 
     def _on_hung_up(self, leg: Leg, event: ev.HungUp) -> None:
@@ -409,6 +430,31 @@ class Call:
             self._end("answered", self._side(leg), 200, event.cause or NORMAL)
         else:
             self._end("cancelled", "caller", 487, NORMAL)
+
+    def _on_lost(self, leg: Leg, event: ev.Lost) -> None:
+        """A party is gone. Where its media could not tell, what follows its last sign of life is not
+        charged."""
+        self._flags.append("lost")
+        silent_ns = 0 if self.anchor.watching else self._context.timers.now.mono_ns - leg.heard_ns
+        self._end("answered", self._side(leg), event.status, NETWORK, silent_ms=silent_ns // NS_PER_MS)
+
+    def _probe(self) -> None:
+        """While silence means nothing (hold, no RTP), ask both parties whether they are still there."""
+        if not self.anchor.watching:
+            for leg in (self.a, self.b):
+                if leg is not None:
+                    leg.probe()
+        self._after(PROBE_NS, self._probe)
+
+    def _limit(self, admission: Admission) -> int:
+        """When the call is cut: the switch's limit, and on a line with limited activation the first second
+        that would cost something (R-LIM-01, R-SUS-01). 0: never."""
+        limit_s = admission.limit_s
+        if admission.line is not None and admission.line.state == "limited":
+            paid_s = self._metering.next_change_s(0)
+            if paid_s is not None:
+                limit_s = min(limit_s or paid_s, paid_s)
+        return limit_s
 
     # --- the end --------------------------------------------------------------------------------------------
 
@@ -427,7 +473,8 @@ class Call:
         self.anchor.close()
         cdr = self._record(outcome, by, status, cause, now, silent_ms=silent_ms)
         self._sum_up(cdr)
-        self._context.append(Append(CallEnded(cdr), hold=self._answered is not None and not cdr.emergency))
+        promised = self._answered is not None and not cdr.emergency and "preempted" not in cdr.flags
+        self._context.append(Append(CallEnded(cdr), hold=promised))
         self._context.note(
             Note(
                 "call",
@@ -462,6 +509,8 @@ class Call:
         ringing_ms = self._since_invite_ms(self._ringing) if self._ringing else None
         setup_ms = self._since_invite_ms(self._answered) if self._answered else None
         talked_ms = max(0, self._talked_ms(now) - silent_ms)
+        if self._limit_s:  # the alarm that cuts a call may be late, the bill is not
+            talked_ms = min(talked_ms, 1000 * self._limit_s)
         charge = self._metering.charge(talked_ms) if self._answered and by else None
         setup_fee, amount, segments = recorded(charge)
         destination = admission.destination
@@ -527,8 +576,8 @@ class Call:
     def _talked_ms(self, now: Moment) -> int:
         return -(-(now.mono_ns - self._answered.mono_ns) // NS_PER_MS) if self._answered is not None else 0
 
-    def _after(self, delay_ns: int, fire: Any) -> None:
-        self._timers.append(self._context.timers.start(delay_ns, fire))
+    def _after(self, delay_ns: int, fire: Callable[[], None]) -> None:
+        self._timers.append(self._context.timers.start(delay_ns, lambda: self.guard(fire)))
 
     def _stop_timers(self) -> None:
         for timer in self._timers:

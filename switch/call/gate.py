@@ -19,6 +19,7 @@ from emergency.numbers import Service
 from rating.quote import Quote, quote
 from rating.zone import Destination
 from switch.call.admission import Admission, Refusal
+from switch.call.running import UNPROVEN, line_name, trunk_name
 from switch.malformed import Malformed
 from switch.ports import Flow, Moment
 from switch.routing.identity import Challenge, Denied, Identity, claimed_user
@@ -31,6 +32,10 @@ from switch.settings import Settings
 from switch.sip.headers import parse_small_number
 from switch.sip.message import Fields, Request
 from switch.sip.uri import bracketed, parse_name_addr, parse_uri
+
+MOST_UNPROVEN = 32
+"""Emergency calls at a time of callers who proved nothing; the next ones are asked for their password, so
+that nobody can take every port in a known line's name."""
 
 CLOSED_STATES = frozenset({"restricted", "suspended", "terminated"})
 """States in which a line calls emergency numbers and helplines only (domain guide section 8)."""
@@ -64,17 +69,17 @@ class Gate:
             Malformed: the request cannot be understood far enough to decide.
         """
         hops = parse_small_number(request.get("Max-Forwards"), 70, 255)
-        if hops == 0:
-            raise Malformed(483, "Too Many Hops")
         service = self.settings.emergency.numbers.recognise(request.uri)
+        if hops == 0 and not (service is not None and service.is_emergency):
+            raise Malformed(483, "Too Many Hops")
         trunk = self._trunks.admitted_from(flow.remote)
         if trunk is not None:
             return self._from_trunk(trunk, request, now, hops)
         if service is not None and service.is_emergency:
-            line = self._emergency_caller(request, flow, now)
-            if isinstance(line, Challenge | Denied):
-                return line
-            return self._emergency(service, line, request, hops)
+            caller = self._emergency_caller(request, flow, now)
+            if isinstance(caller, Challenge):
+                return caller
+            return self._emergency(service, caller[0], request, hops, proven=caller[1])
         line = self._identity.identify(request, flow, now)
         if isinstance(line, Challenge | Denied):
             return line
@@ -104,8 +109,10 @@ class Gate:
             return shut
         if closed := self._closed():
             return Refusal(503, closed, {"Retry-After": ["30"]})
-        if self._running(line.user) >= line.max_calls:
+        if self._running(line_name(line)) >= line.max_calls:
             return Refusal(486, "line-calls")
+        if callee is not None and self._running(line_name(callee)) >= callee.max_calls:
+            return Refusal(486, "callee-calls")
         caller = self._own_number(line, request)
         withheld = _wants_privacy(request)
         stages = self._stages(called, destination, caller, withheld, now, hops)
@@ -124,6 +131,7 @@ class Gate:
             quote=priced,
             plan=RoutePlan(stages),
             emergency=False,
+            proven=True,
             verdict="allowed",
             limit_s=min(filter(None, (self.settings.limits.max_s, priced.cut_s)), default=0),
         )
@@ -138,7 +146,7 @@ class Gate:
             return (stage,) if stage is not None else ()
         fields = self._towards_trunk(caller, withheld, hops)
         stages: list[Stage] = []
-        for trunk in self._trunks.candidates(called, self._running):
+        for trunk in self._trunks.candidates(called, lambda name: self._running(trunk_name(name))):
             for host in trunk.hosts:
                 flow = self._trunks.flow_to(host, trunk.settings.port)
                 if flow is not None:
@@ -179,7 +187,7 @@ class Gate:
             return shut
         if closed := self._closed():
             return Refusal(503, closed, {"Retry-After": ["30"]})
-        if self._running(line.user) >= line.max_calls:
+        if self._running(line_name(line)) >= line.max_calls:
             return Refusal(486, "line-calls")
         stage = self._to_line(line, called, now, hops)
         if stage is None:
@@ -198,6 +206,7 @@ class Gate:
             quote=None,
             plan=RoutePlan((stage,)),
             emergency=False,
+            proven=True,
             verdict="allowed",
             limit_s=self.settings.limits.max_s,
         )
@@ -206,22 +215,38 @@ class Gate:
 
     def _emergency_caller(
         self, request: Request, flow: Flow, now: Moment
-    ) -> Line | Challenge | Denied | None:
-        """Who calls for help. A line that is known by name needs no password for that (R-EMG-04,
-        R-EMG-05)."""
-        line = self._identity.lines.admitted_from(flow.remote.host)
-        if line is not None:
-            return line
+    ) -> tuple[Line | None, bool] | Challenge:
+        """Who calls for help, and whether that is proven. A line that is known by name needs no password
+        (R-EMG-04, R-EMG-05) and a wrong one is no reason to turn it away: the location sent is its own
+        (R-EMG-03), so names go before addresses.
+        """
+        lines = self._identity.lines
+        known = self._identity.identify(request, flow, now)
         user = _claimed(request)
-        policy = self.settings.emergency_without_digest
-        line = self._identity.lines.by_user.get(user) or self._identity.lines.by_number.get(user)
+        named = lines.by_user.get(user) or lines.by_number.get(normalise(user) or user)
+        at_address = lines.admitted_from(flow.remote.host)
+        if isinstance(known, Line) and known is not at_address:
+            return known, True
+        if at_address is not None and (named is None or named is at_address):
+            return at_address, True
+        line = named or lines.by_user.get(self._identity.user_of(request))
+        if line is not None and self._registrar.is_reached_by(line.user, flow):
+            return line, True
+        if line is None:
+            owner = self._registrar.owner_of(flow)
+            if owner is not None and owner in lines.by_user:
+                return lines.by_user[owner], True
         if line is not None and line.state == "terminated":
             line = None
-        if policy == "any" or (policy == "known_aor" and line is not None):
-            return line
-        return self._identity.identify(request, flow, now)
+        policy = self.settings.emergency_without_digest
+        crowded = self._running(UNPROVEN) >= MOST_UNPROVEN
+        if not crowded and (policy == "any" or (policy == "known_aor" and line is not None)):
+            return line, at_address is not None
+        return known if isinstance(known, Challenge) else self._identity.challenge(line, flow, now)
 
-    def _emergency(self, service: Service, line: Line | None, request: Request, hops: int) -> Admission:
+    def _emergency(
+        self, service: Service, line: Line | None, request: Request, hops: int, *, proven: bool
+    ) -> Admission:
         """Never refused: to the centre of the line's registered address, then to the default centre
         (R-EMG-03, R-EMG-06)."""
         settings = self.settings
@@ -242,6 +267,7 @@ class Gate:
             quote=None,
             plan=RoutePlan(self._emergency_stages(route, caller, hops), emergency=True),
             emergency=True,
+            proven=proven,
             verdict=f"emergency-{route.centre.id}"
             if route.alarm is None
             else f"emergency-{route.alarm.value}",

@@ -60,6 +60,7 @@ class Leg:
         "_ack",
         "_ack_wait",
         "_bye_fields",
+        "_challenged",
         "_client_invite",
         "_infos",
         "_server_invite",
@@ -67,6 +68,7 @@ class Leg:
         "endpoint",
         "flow",
         "follows_flow",
+        "heard_ns",
         "stage",
         "user",
     )
@@ -85,6 +87,9 @@ class Leg:
         self._ack: tuple[int, bytes] | None = None
         self._ack_wait: Acknowledgement | None = None
         self._bye_fields: Fields | None = None
+        self._challenged = False
+        self.heard_ns = endpoint.timers.now.mono_ns
+        """When the party last sent anything within the dialog: a proof of life."""
         self._infos: dict[int, tuple[ServerTransaction, Request]] = {}
 
     # --- orders from the call -------------------------------------------------------------------------------
@@ -144,6 +149,12 @@ class Leg:
             dialog.request("INFO", fields=fields, body=event.body), self.flow, _InfoUser(self, event.number)
         )
 
+    def probe(self) -> None:
+        """Ask the party whether it is still there; any answer will do but that it knows no such call."""
+        dialog = self._confirmed_dialog()
+        if dialog is not None and self._ack_wait is None:
+            self.endpoint.request(dialog.request("OPTIONS"), self.flow, _ProbeUser(self))
+
     def answer_info(self, number: int, status: int) -> None:
         """Answer application data of the party."""
         pending = self._infos.pop(number, None)
@@ -199,6 +210,7 @@ class Leg:
             return
         if self.follows_flow:
             self.flow = flow
+        self.heard_ns = self.endpoint.timers.now.mono_ns
         method = request.method
         if method == "ACK":
             self._on_ack(request)
@@ -282,6 +294,9 @@ class Leg:
 
     def on_response(self, transaction: ClientTransaction | InviteClient, response: Response) -> None:
         """A response to a re-INVITE or BYE of ours."""
+        self.heard_ns = self.endpoint.timers.now.mono_ns
+        if response.status in (401, 407) and self._authorize_again(transaction, response):
+            return
         if not isinstance(transaction, InviteClient):
             if response.status >= 200:
                 self._finish()  # of our BYE: whatever it says, the dialog is over
@@ -317,6 +332,38 @@ class Leg:
         self._tell(InfoAnswered(number, status))
         if status in (408, 481):
             self._lose(status)
+
+    def on_probed(self, status: int) -> None:
+        """The party's answer to our OPTIONS."""
+        if status in (408, 481):
+            self._lose(status)
+        else:
+            self.heard_ns = self.endpoint.timers.now.mono_ns
+
+    def _authorize_again(self, transaction: ClientTransaction | InviteClient, response: Response) -> bool:
+        """A trunk challenges a request within the dialog: send it once more with credentials (section
+        22.2)."""
+        dialog = self.dialog
+        if dialog is None or self._challenged or self.stage is Stage.ENDED:
+            return False
+        method = response.cseq[1]
+        value = self._credentials_for(response, method, dialog.remote_target)
+        if value is None:
+            return False
+        self._challenged = True
+        field = "Proxy-Authorization" if response.status == 407 else "Authorization"
+        if isinstance(transaction, InviteClient):
+            body = transaction.request.body
+            request = dialog.request("INVITE", fields={**self._body_fields(body), field: [value]}, body=body)
+            self._client_invite = self.endpoint.invite(request, self.flow, self)
+        else:
+            fields: Fields = {**(self._bye_fields or {}), field: [value]}
+            self.endpoint.request(dialog.request("BYE", fields=fields), self.flow, self)
+        return True
+
+    def _credentials_for(self, _response: Response, _method: str, _uri: str) -> str | None:
+        """The answer to a challenge; a caller's leg has none to give."""
+        return None
 
     # --- details --------------------------------------------------------------------------------------------
 
@@ -426,3 +473,19 @@ class _InfoUser:
 
     def on_timeout(self, _transaction: ClientTransaction | InviteClient) -> None:
         self._leg.on_info_answered(self._number, 408)
+
+
+class _ProbeUser:
+    """Tells a leg what became of its OPTIONS."""
+
+    __slots__ = ("_leg",)
+
+    def __init__(self, leg: Leg) -> None:
+        self._leg = leg
+
+    def on_response(self, _transaction: ClientTransaction | InviteClient, response: Response) -> None:
+        if response.status >= 200:
+            self._leg.on_probed(response.status)
+
+    def on_timeout(self, _transaction: ClientTransaction | InviteClient) -> None:
+        self._leg.on_probed(408)

@@ -29,11 +29,13 @@ def _rank(refusal: Refused) -> tuple[int, int]:
     return 2 if refusal.status >= 500 else 1, refusal.status + 100
 
 
-def told_to_caller(best: Refused) -> int:
+def told_to_caller(best: Refused, *, line: bool) -> int:
     """A refusal as the caller may see it: challenges and redirections of the far side are ours to deal
-    with."""
+    with. `line`: a line of ours was called, not a trunk."""
     if best.status in (401, 407) or 300 <= best.status < 400:
         return 500 if best.status in (401, 407) else 480
     if best.local or best.status == 408:
-        return 408 if not best.local else 503
+        if line:
+            return 480  # a phone that does not answer is not a failure of the network
+        return 503 if best.local else 408
     return best.status

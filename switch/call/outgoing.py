@@ -122,7 +122,7 @@ class OutgoingLeg(Leg):
                 transaction, self._cancel_reason
             )  # it could not be sent before (section 9.1)
             return
-        self.provisional = response.status
+        self.provisional = max(self.provisional, response.status)
         if response.status > 100 and self.stage is Stage.SETTING_UP:
             self._tell(Ringing(response.status, response.sdp))
 
@@ -164,12 +164,11 @@ class OutgoingLeg(Leg):
 
     def _authorize(self, response: Response) -> bool:
         """Try once with our credentials (RFC 3261 section 22.2)."""
-        credentials, request = self._invitation.credentials, self._request
-        if credentials is None or request is None or self._authorized or self.stage is not Stage.SETTING_UP:
+        request = self._request
+        if request is None or self._authorized or self.stage is not Stage.SETTING_UP:
             return False
         proxy = response.status == 407
-        rows = response.rows("Proxy-Authenticate" if proxy else "WWW-Authenticate")
-        value = answer(rows, "INVITE", request.uri, *credentials, cnonce=self._new_token(64))
+        value = self._credentials_for(response, "INVITE", request.uri)
         if value is None:
             return False
         self._authorized = True
@@ -180,6 +179,13 @@ class OutgoingLeg(Leg):
         self._request = Request("INVITE", request.uri, fields, request.body)
         self._client_invite = self.endpoint.invite(self._request, self.flow, self)
         return True
+
+    def _credentials_for(self, response: Response, method: str, uri: str) -> str | None:
+        credentials = self._invitation.credentials
+        if credentials is None:
+            return None
+        rows = response.rows("Proxy-Authenticate" if response.status == 407 else "WWW-Authenticate")
+        return answer(rows, method, uri, *credentials, cnonce=self._new_token(64))
 
     def _end_unwanted(self, dialog: Dialog) -> None:
         """A 2xx that came too late, or from a second fork: acknowledge and end it (section 13.2.2.4)."""

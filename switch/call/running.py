@@ -6,6 +6,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from switch.call.call import Call, State
+from switch.routing.lines import Line
+
+UNPROVEN = "emergency calls of callers who proved nothing"
+
+
+def line_name(line: Line) -> str:
+    """The name under which a line's calls are counted; lines and trunks may be called alike."""
+    return f"line {line.user}"
+
+
+def trunk_name(name: str) -> str:
+    """The name under which a trunk's calls are counted."""
+    return f"trunk {name}"
 
 
 class RunningCalls:
@@ -38,9 +51,9 @@ class RunningCalls:
         """A call tries a trunk: it counts there, and no longer at the one before."""
         call = self._by_id[call_id]
         if call.trunk:
-            self._leave(call_id, call.trunk)
+            self._leave(call_id, trunk_name(call.trunk))
         if trunk:
-            self._join(call_id, trunk)
+            self._join(call_id, trunk_name(trunk))
 
     def remove(self, call_id: str) -> Call | None:
         """Let a call go."""
@@ -60,7 +73,7 @@ class RunningCalls:
         return self._by_session.get(session)
 
     def count(self, name: str) -> int:
-        """How many calls a line (by user) or a trunk (by name) has."""
+        """How many calls count towards `line_name`, `trunk_name` or `UNPROVEN`."""
         return len(self._by_name.get(name, ()))
 
     def answered(self) -> int:

@@ -28,6 +28,7 @@ class MediaSettings:
     """Relay addresses by family (4 and 6), what is told to the parties instead, and the silence that ends a
     call (0: none).
 
+    `barred` are addresses where SIP is spoken (our own, trunks, gateways): no media is ever sent there.
     `learn_any` admits an address learnt from any source, not only from the party's signalling or signalled
     host.
     """
@@ -36,6 +37,11 @@ class MediaSettings:
     advertised: Mapping[int, str]
     silence_ms: int
     learn_any: bool = False
+    barred: frozenset[tuple[str, int]] = frozenset()
+
+
+Agreement = tuple[list[list[Media | None]], list[bool]]
+"""What both sides last said: sections by stream and side, and whether each wants to talk."""
 
 
 class Anchor:
@@ -114,6 +120,31 @@ class Anchor:
         family = self._families[other]
         return self._versioned(other, description, self._settings.advertised[family], ports)
 
+    def follow(self, side: int, signalling_host: str) -> None:
+        """A side's signalling comes from elsewhere now: so may its media."""
+        if not self._settings.learn_any:
+            self._learn[side] = signalling_host
+
+    def agreement(self) -> Agreement:
+        """What is agreed now, to return to when a change is refused."""
+        return [list(sections) for sections in self._sections], list(self._talking)
+
+    def return_to(self, agreement: Agreement | None) -> None:
+        """A change was refused: the session is as it was (RFC 3261 section 14.1)."""
+        if agreement is None:
+            return
+        sections, self._talking = agreement
+        for stream, both in enumerate(sections):
+            for side, section in enumerate(both):
+                if section is not None:
+                    self._aim(stream, side, section)
+        self._watch()
+
+    @property
+    def watching(self) -> bool:
+        """Whether the relay would tell when both sides fall silent."""
+        return self._watching_ms != 0
+
     def listen(self) -> None:
         """The call is answered: from now on silence from both sides means that the media is lost."""
         self._listening = True
@@ -153,6 +184,11 @@ class Anchor:
                 raise Malformed(488, "SDP names no IP address") from None
             if address.is_multicast or section.host == "255.255.255.255":
                 raise Malformed(488, "SDP names no single address")
+            if (section.host, section.port) in self._settings.barred or (
+                section.host,
+                section.rtcp_port,
+            ) in self._settings.barred:
+                raise Malformed(488, "SDP names a SIP address")
             if address.version != self._families[side]:
                 if self._bodies[side] or address.version not in self._settings.hosts:
                     raise Malformed(488, "SDP of the other address family")
@@ -208,14 +244,8 @@ class Anchor:
             if one is None or not one.relayed:
                 continue
             rtcp_port = 0 if mux else one.rtcp_port or min(one.port + 1, 65535)
-            aim = [
-                one.host,
-                one.port,
-                one.rtcp_host or one.host,
-                rtcp_port,
-                self._learn[which],
-                one.clock_rate,
-            ]
+            rtcp_host = one.rtcp_host if _same_family(one.rtcp_host, one.host) else one.host
+            aim = [one.host, one.port, rtcp_host, rtcp_port, self._learn[which], one.clock_rate]
             if self._aimed.get((stream, which)) != aim:
                 self._point(stream, which, aim)
 
@@ -232,3 +262,11 @@ class Anchor:
 
     def _command(self, command: list[Any]) -> None:
         self._order(Relay(self.session, command))
+
+
+def _same_family(host: str, other: str) -> bool:
+    """Whether both are addresses of one family; a=rtcp may say anything."""
+    try:
+        return ip_address(host).version == ip_address(other).version
+    except ValueError:
+        return False

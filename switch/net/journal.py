@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,14 @@ from switch.ports import BindingRemoved, BindingSaved, CallAnswered, CallEnded, 
 
 BATCH = 500
 ALIVE_EVERY_S = 5
+_UNWRITABLE = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+)
 _MARKS = ", ".join("?" * len(CDR_FIELDS))
 _INSERT_CDR = f"INSERT OR IGNORE INTO cdr ({', '.join(CDR_FIELDS)}) VALUES ({_MARKS})"
 
@@ -51,10 +60,10 @@ class Journal:
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
         self._running_calls: set[str] = set()
-        self._closing = False
         self.full = False
         self.written = 0
         self.failures = 0
+        self.set_aside = 0
         self.healthy = True
 
     def start(self) -> None:
@@ -90,8 +99,6 @@ class Journal:
             await asyncio.wait_for(self.flush(), timeout_s)
         except TimeoutError:
             self._log.error("journal_not_written", entries=self.queued)
-        self._closing = True
-        self._wanted.set()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -100,9 +107,10 @@ class Journal:
     async def _run(self) -> None:
         """One batch after another, at most one every `commit_s`."""
         pause_s = self._commit_s
-        while not self._closing:
+        while True:
             try:
-                await asyncio.wait_for(self._wanted.wait(), ALIVE_EVERY_S)
+                async with asyncio.timeout(ALIVE_EVERY_S):
+                    await self._wanted.wait()
             except TimeoutError:
                 if not self._running_calls:
                     continue
@@ -119,7 +127,7 @@ class Journal:
         waiting, self._waiting = (self._waiting, []) if count == len(self._queue) else ([], self._waiting)
         self._wanted.clear()
         try:
-            await self._commit(entries, bindings)
+            await self._commit_all(entries, bindings)
         except Exception as error:  # whatever it is: nothing taken may be lost, and readiness says so
             self.failures += 1
             if self.healthy:
@@ -146,6 +154,25 @@ class Journal:
         else:
             self._idle.set()
         return True
+
+    async def _commit_all(
+        self, entries: list[Entry], bindings: dict[tuple[str, str], BindingSaved | BindingRemoved]
+    ) -> None:
+        """One transaction for all; where the database cannot take one of them for what is in it, each
+        alone, so that one bad row holds up no other. What cannot be written at all goes to the log, whole."""
+        try:
+            await self._commit(entries, bindings)
+        except _UNWRITABLE:
+            parts: list[tuple[list[Entry], dict[tuple[str, str], BindingSaved | BindingRemoved]]]
+            parts = [([entry], {}) for entry in entries] + [([], {key: b}) for key, b in bindings.items()]
+            for some, others in parts:
+                try:
+                    await self._commit(some, others)
+                except _UNWRITABLE as error:
+                    self.set_aside += 1
+                    self._log.error(
+                        "entry_set_aside", error=str(error), entry=ascii([*some, *others.values()])
+                    )
 
     async def _commit(
         self, entries: list[Entry], bindings: dict[tuple[str, str], BindingSaved | BindingRemoved]

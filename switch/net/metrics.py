@@ -139,8 +139,8 @@ class AppCollector(Collector):
 
     def _media(self) -> Iterator[Metric]:
         app = self._app
-        yield _gauge("belswitch_relay_ports_taken", "Relay ports in use.", app.core.pool.taken)
-        yield _gauge("belswitch_relay_ports", "Relay ports in all.", app.core.pool.size)
+        yield _gauge("belswitch_relay_ports_taken", "Pairs of relay ports in use.", app.core.pool.taken)
+        yield _gauge("belswitch_relay_ports", "Pairs of relay ports in all.", app.core.pool.size)
         yield _counter(
             "belswitch_relay_failures",
             "Relay ports that could not be opened.",
@@ -161,6 +161,7 @@ class AppCollector(Collector):
         yield _counter(
             "belswitch_record_failures", "Batches the disk refused (they are tried again).", journal.failures
         )
+        yield _counter("belswitch_records_set_aside", "Entries only the log could take.", journal.set_aside)
         yield _counter(
             "belswitch_journal_late",
             "Datagrams sent before their entry was on disk.",

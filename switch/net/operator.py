@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,8 @@ class OperatorListener:
             path.unlink()  # left by one that was killed
         old_mask = os.umask(0o177)
         try:
-            self._server = await asyncio.start_unix_server(self._serve, path, limit=LONGEST)
+            with _short(path) as name:
+                self._server = await asyncio.start_unix_server(self._serve, name, limit=LONGEST)
         finally:
             os.umask(old_mask)
         self._path = path
@@ -87,6 +88,16 @@ class OperatorListener:
             return {"error": str(error)}
 
 
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """A name for a socket that fits into its address (108 bytes, unix(7)), however deep its folder lies."""
+    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)
+
+
 class AlreadyRunning(Exception):
     """Another switch uses this data directory."""
 
@@ -98,7 +109,8 @@ async def ask(path: Path, do: str, **values: Any) -> Any:
         OperatorError: there is none, or it refused.
     """
     try:
-        reader, writer = await asyncio.open_unix_connection(path, limit=64 * 1024 * 1024)
+        with _short(path) as name:
+            reader, writer = await asyncio.open_unix_connection(name, limit=64 * 1024 * 1024)
     except OSError as error:
         raise OperatorError(f"no switch is running at {path}") from error
     try:

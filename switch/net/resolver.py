@@ -44,7 +44,8 @@ class Resolver:
             for trunk, host in self._names():
                 self._feed(TargetsResolved(trunk, await resolve(host)))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), EVERY_S)
+                async with asyncio.timeout(EVERY_S):
+                    await self._changed.wait()
 
 
 async def resolve(host: str) -> tuple[str, ...]:

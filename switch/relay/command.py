@@ -7,7 +7,7 @@ To the relay (`session` and `stream` are integers, `side` 0 for the caller and 1
         the RTCP ports one above
     ["aim", session, stream, side, host, port, rtcp_host, rtcp_port, learn_host, clock_rate] the
         side's signalled addresses (rtcp_port 0: on the RTP port, RFC 5761); `learn_host` as in
-        `switch.relay.latch`; `clock_rate` in Hz may be left out: 8000
+        `switch.relay.latch`; `clock_rate` in Hz may be left out: 8000; 0: no RTP, any packet passes
     ["watch", session, silence_ms]    tell when nothing came for so long; 0: no more
     ["peek", session]                 answered by ["peek", session, streams]
     ["close", session]                frees the ports, answered by ["report", session, streams]

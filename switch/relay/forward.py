@@ -57,8 +57,8 @@ def _loop(epoll: select.epoll, table: Table, channel: Channel) -> None:
                         continue
             except OSError:  # nothing there after all, or an ICMP error of a line
                 continue
-            # RFC 5761 section 4: the second byte tells RTCP from RTP; shorter still is a keep-alive.
-            if size >= HEADER_SIZE and packet[1] & 0x60 != 0x40:
+            # RTP has version 2, and RFC 5761 section 4: the second byte tells RTCP from it.
+            if size >= HEADER_SIZE and packet[0] & 0xC0 == 0x80 and packet[1] & 0x60 != 0x40:
                 port.reception.receive(packet, size, now_ns)
                 way_out = port.rtp_exit
             else:

@@ -30,6 +30,7 @@ class Port(Latch):
 
     __slots__ = (
         "_past_overruns",
+        "any_packet",
         "door",
         "family",
         "line",
@@ -64,6 +65,7 @@ class Port(Latch):
         self.reception = Reception()
         self.other_packets = 0  # RTCP, and keep-alives too short for RTP
         self.other_ns = 0
+        self.any_packet = False  # of a medium that is no RTP, such as T.38
         self.unroutable = 0  # packets that came in here and had nowhere to go
         self.send_errors = 0
         self.rtp_exit: Port | None = None
@@ -109,6 +111,11 @@ class Port(Latch):
         """Count a packet that is not RTP, and say where it leaves."""
         self.other_packets += 1
         self.other_ns = now_ns
+        if self.any_packet:
+            return self.rtp_exit
+        first = packet[0] if size else 0
+        if first & 0xC0 != 0x80 and not (first < 4 or 20 <= first < 64):
+            return None  # neither RTP, RTCP, STUN nor DTLS (RFC 7983): nobody sends SIP through here
         is_rtcp = size >= RTCP_HEADER_SIZE and packet[1] & 0x60 == 0x40
         return self.rtcp_exit if is_rtcp else self.rtp_exit
 

@@ -123,14 +123,15 @@ class Table:
         held = self._sessions[session].streams[stream]
         if side not in (0, 1):
             raise ValueError(f"side {side}")
-        if clock_rate <= 0:
+        if clock_rate < 0:
             raise ValueError(f"clock rate {clock_rate}")
         port = held.rtp[side]
         if learn_host:
             learn_host = address_of(port.family, learn_host, 0)[0]
         signalled = self._foreign(port.family, rtp)
         signalled_rtcp = self._foreign(port.family, rtcp) if rtcp[1] else None
-        port.reception.clock_rate = clock_rate
+        port.reception.clock_rate = clock_rate or 8000
+        port.any_packet = clock_rate == 0
         self._hang_up(port)
         port.aim(signalled, learn_host, sending=_is_open(signalled))
         if not held.rtcp:

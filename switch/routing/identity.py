@@ -68,6 +68,11 @@ class Identity:
         stale = verdict is Verdict.STALE
         return Challenge(self._authenticator.challenge(offered, now.wall_ns, stale=stale))
 
+    def challenge(self, line: Line | None, flow: Flow, now: Moment) -> Challenge:
+        """Ask whoever this is for a password, again."""
+        offered = (line.account.algorithms if line is not None else ()) or self.algorithms[flow.transport]
+        return Challenge(self._authenticator.challenge(offered, now.wall_ns))
+
     def user_of(self, request: Request) -> str:
         """The user whom a request's credentials name, else its From."""
         credentials = self._authenticator.credentials(request)

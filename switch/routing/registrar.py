@@ -7,7 +7,7 @@ called and a Contact pointing elsewhere sends nothing anywhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from switch.malformed import Malformed
@@ -18,6 +18,7 @@ from switch.sip.message import Request
 from switch.sip.uri import parse_name_addr, parse_uri
 
 MAX_URI = 512
+REORDERED_NS = 32 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Binding:
     expires_ns: int
     flow: Flow
     device: str
+    seen_ns: int = field(default=0, compare=False)
 
     def state(self) -> dict[str, Any]:
         """What is stored, besides key and expiry."""
@@ -42,6 +44,7 @@ class Binding:
             "cseq": self.cseq,
             "q": self.q,
             "device": self.device,
+            "seen_ns": self.seen_ns,
             "flow": [self.flow.transport, *self.flow.local, *self.flow.remote],
         }
 
@@ -88,7 +91,7 @@ class Registrar:
             ):
                 raise Malformed(400, "Bad Contact")
             for binding in bindings.values():
-                self._check_order(binding, request)
+                self._check_order(binding, request, now)
             for contact in list(bindings):
                 self._remove(line.user, contact)
         else:
@@ -96,8 +99,12 @@ class Registrar:
             kept = {change.contact for change in changes if change.expires_ns > now.wall_ns} | {
                 contact for contact in bindings if contact not in {change.contact for change in changes}
             }
-            if len(kept) > line.max_contacts and any(change.contact not in bindings for change in changes):
-                raise Malformed(403, "Too many contacts")
+            while len(kept) > line.max_contacts and any(c.contact not in bindings for c in changes):
+                stale = self._left_behind(bindings, kept, changes)
+                if stale is None:
+                    raise Malformed(403, "Too many contacts")
+                kept.remove(stale)
+                self._remove(line.user, stale)
             for change in changes:
                 if change.expires_ns > now.wall_ns:
                     self._save(line.user, change)
@@ -119,6 +126,18 @@ class Registrar:
     def is_registered(self, user: str) -> bool:
         """Whether the line has any binding, perhaps one about to expire."""
         return user in self._bindings
+
+    def is_reached_by(self, user: str, flow: Flow) -> bool:
+        """Whether a contact of this line registered over this flow."""
+        return any(binding.flow == flow for binding in self._bindings.get(user, {}).values())
+
+    def owner_of(self, flow: Flow) -> str | None:
+        """The user who registered over this flow. Looks at every binding: for calls whose sender says
+        nothing useful."""
+        for user in self._bindings:
+            if self.is_reached_by(user, flow):
+                return user
+        return None
 
     def count(self) -> int:
         """How many bindings there are."""
@@ -148,6 +167,7 @@ class Registrar:
             expires_ns,
             flow,
             state["device"],
+            state["seen_ns"],
         )
 
     def _change(
@@ -160,7 +180,7 @@ class Registrar:
         now: Moment,
     ) -> Binding:
         address = parse_name_addr(value)
-        if len(address.uri) > MAX_URI:
+        if len(address.uri) > MAX_URI or not value.isascii():
             raise Malformed(400, "Bad Contact")
         try:
             parse_uri(address.uri)
@@ -168,7 +188,7 @@ class Registrar:
             raise Malformed(400, "Bad Contact") from error
         old = bindings.get(address.uri)
         if old is not None:
-            self._check_order(old, request)
+            self._check_order(old, request, now)
         expires_s = parse_small_number(address.params.get("expires"), default_s, 1 << 31)
         if 0 < expires_s < self.limits.min_s:
             raise Malformed(423, "Interval Too Brief")
@@ -191,12 +211,24 @@ class Registrar:
             expires_ns=now.wall_ns + expires_s * NS_PER_S,
             flow=flow,
             device=(request.get("User-Agent") or "")[:64],
+            seen_ns=now.wall_ns,
         )
 
     @staticmethod
-    def _check_order(old: Binding, request: Request) -> None:
-        """Section 10.3 step 7: within one Call-ID a lower CSeq comes from the past."""
-        if old.call_id == request.call_id and request.cseq[0] <= old.cseq:
+    def _left_behind(bindings: dict[str, Binding], kept: set[str], changes: list[Binding]) -> str | None:
+        """The oldest contact that the same device at the same host registered before it forgot it: a phone
+        that restarts with another port would be locked out until its own former contact expires."""
+        devices = {(change.flow.remote.host, change.device) for change in changes if change.device}
+        own = [b for c, b in bindings.items() if c in kept and (b.flow.remote.host, b.device) in devices]
+        own = [b for b in own if b.contact not in {change.contact for change in changes}]
+        return min(own, key=lambda binding: binding.seen_ns).contact if own else None
+
+    @staticmethod
+    def _check_order(old: Binding, request: Request, now: Moment) -> None:
+        """Section 10.3 step 7: within one Call-ID a lower CSeq comes from the past. After the life of a
+        transaction it comes from a phone that restarted and counts from one again."""
+        in_time = now.wall_ns - old.seen_ns < REORDERED_NS
+        if in_time and old.call_id == request.call_id and request.cseq[0] <= old.cseq:
             raise Malformed(500, "Out of order")
 
     @staticmethod

@@ -141,7 +141,8 @@ class Trunks:
         """Send one OPTIONS; False when the trunk is not configured any more."""
         if generation != self._generation:
             return False
-        flow = self.flow_to(trunk.hosts[0], trunk.settings.port) if trunk.hosts else None
+        flows = (self.flow_to(host, trunk.settings.port) for host in trunk.hosts)
+        flow = next((one for one in flows if one is not None), None)
         if flow is None:
             trunk.missed += 1
             return True

@@ -56,14 +56,17 @@ class Media:
 
     @property
     def clock_rate(self) -> int:
-        """The RTP clock of its first format in Hz (a=rtpmap); 8000 where none is said."""
+        """The RTP clock of its first format in Hz (a=rtpmap); 8000 where none is said, 0 where it is no
+        RTP."""
+        if not self.rtp:
+            return 0
         mark = f"a=rtpmap:{self.formats.partition(' ')[0]} "
         for line in self.lines:
             if line.startswith(mark):
                 rate = line[len(mark) :].split("/")[1:2]
                 return (
                     int(rate[0])
-                    if rate and rate[0].isdigit() and len(rate[0]) <= 6 and int(rate[0])
+                    if rate and rate[0].isascii() and rate[0].isdigit() and len(rate[0]) <= 6 and int(rate[0])
                     else 8000
                 )
         return 8000

@@ -55,7 +55,7 @@ GATEWAYS = [
     ("port = 5091", "", "[[gateway]]", "port is missing"),
     ("port = 5091", "prot = 1", "prot", "unknown key prot; known are centres, host, id, port, request"),
     ('"psap-gw2"', '"psap-gw1"', "psap-gw1", "gateway psap-gw1 is here twice"),
-    ('"127.0.0.1"', '"[::1]"', "[::1]", "host '[::1]' is not a host name or address (IPv6 without brackets)"),
+    ('"127.0.0.1"', '"[::1]"', "[::1]", "host '[::1]' is not an IP address (IPv6 without brackets)"),
     ('["*"]', '["112-brussel"]', "112-brussel", "no such centre: 112-brussel"),
     ('request = "urn"', 'request = "sip"', '"sip"', "request = 'sip': one of urn, digits is expected"),
     ("ms = 2000", "ms = 0", "trying", "trying_timeout_ms = 0: a whole number from 100 to 30000 is expected"),

@@ -114,7 +114,7 @@ def test_phone_switched_off(world: Scene) -> None:
     bob.die()
     alice.invite(bob.number)
     cdr = world.close("phone_switched_off")
-    assert (cdr.outcome, cdr.status, cdr.duration_s) == ("failed", 503, 0)
+    assert (cdr.outcome, cdr.status, cdr.duration_s) == ("no-answer", 480, 0)
 
 
 def test_nobody_registered(world: Scene) -> None:

@@ -309,7 +309,10 @@ class Auditor:
         talked_ms = cdr.released_ms - cdr.answered_ms
         if "no-media" in cdr.flags:
             talked_ms -= self.world.machine.settings.media.silence_ms
-        if cdr.duration_s != max(1, -(-talked_ms // 1000)):
+        most_s = max(1, -(-talked_ms // 1000))
+        if "lost" in cdr.flags and 1 <= cdr.duration_s <= most_s:
+            return  # charged to the last sign of life of a party that vanished
+        if cdr.duration_s != most_s:
             self.problems.append(f"{cdr.call_id} lasted {cdr.duration_s} s, its dates say {talked_ms} ms")
         longest_s = self.world.machine.settings.limits.max_s
         if cdr.duration_s > longest_s and not cdr.emergency and "restart" not in cdr.flags:

@@ -316,7 +316,10 @@ def test_an_address_may_be_learnt_from_anywhere_where_that_is_configured() -> No
     assert studio.of("aim")[0][-2] == ""
 
 
-OPUS = "v=0\no=- 1 1 IN IP4 10.0.0.5\ns=-\nc=IN IP4 {host}\nt=0 0\nm=audio 5004 RTP/AVP 96 0\na=rtpmap:96 opus/48000/2\n"
+OPUS = (
+    "v=0\no=- 1 1 IN IP4 10.0.0.5\ns=-\nc=IN IP4 {host}\nt=0 0\n"
+    "m=audio 5004 RTP/AVP 96 0\na=rtpmap:96 opus/48000/2\n"
+)
 
 
 def test_jitter_is_measured_by_the_clock_of_the_first_format(studio: Studio) -> None:

@@ -62,7 +62,7 @@ def test_a_bad_command_is_answered_with_an_error(relay: Relay, message: bytes) -
         pytest.param(2, ["127.0.0.1", 4000, "127.0.0.1", 0, None], id="no such side"),
         pytest.param(0, ["127.0.0.1", 4000, "127.0.0.1", 0, "elsewhere"], id="learn from a name"),
         pytest.param(0, ["127.0.0.1", 4000, "127.0.0.1", 0, 7], id="learn from a number"),
-        pytest.param(0, ["127.0.0.1", 4000, "127.0.0.1", 0, None, 0], id="clock rate zero"),
+        pytest.param(0, ["127.0.0.1", 4000, "127.0.0.1", 0, None, -1], id="clock rate below zero"),
         pytest.param(0, ["127.0.0.1", 4000, "127.0.0.1", 0, None, "fast"], id="clock rate in words"),
     ],
 )

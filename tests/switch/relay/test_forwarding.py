@@ -294,7 +294,37 @@ def test_silence_is_told(relay: Relay, session: int) -> None:
 
 
 def test_ctrl_c_is_left_to_the_parent(relay: Relay, session: int) -> None:
+    relay.settled()
     relay.process.send_signal(2)
     linked(relay, session)
     with pytest.raises(subprocess.TimeoutExpired):
         relay.process.wait(0.05)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [b"INVITE sip:+900@carrier SIP/2.0\r\n\r\n", b"\r\nINVITE sip:+900@carrier SIP/2.0\r\n\r\n", b"@" * 40],
+)
+def test_nobody_can_send_sip_through_the_relay(relay: Relay, session: int, packet: bytes) -> None:
+    stream, caller, callee = linked(relay, session)
+    caller.send(packet, stream.caller)
+    assert callee.hears_nothing()
+
+
+@pytest.mark.parametrize("packet", [bytes([0, 1]) + bytes(18), bytes([22, 254, 253]) + bytes(20)])
+def test_stun_and_dtls_pass(relay: Relay, session: int, packet: bytes) -> None:
+    stream, caller, callee = linked(relay, session)
+    caller.send(packet, stream.caller)
+    assert callee.receive()[0] == packet
+
+
+def test_a_medium_that_is_no_rtp_passes_whole(relay: Relay, session: int) -> None:
+    stream = open_stream(relay, session)
+    caller, callee = Party(), Party()
+    for side, party in enumerate((caller, callee)):
+        relay.tell("aim", session, 0, side, party.host, party.port, party.host, 0, None, 0)
+    relay.settled()
+    for first in range(0, 256, 15):
+        packet = bytes([first]) * 24
+        caller.send(packet, stream.caller)
+        assert callee.receive()[0] == packet

@@ -1,0 +1,217 @@
+"""The database: who may read the file, what it refuses to open, and that what goes in comes out."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from switch.net.store import FILE, Clash, Store, StoreError, body_of, line_of
+from switch.ports import CallEnded, Moment
+from switch.record import Cdr
+from switch.routing.lines import Line
+from switch.sip.auth import Account, ha1
+from tests.switch.net.support import cdr
+
+DESK = Line(
+    user="desk",
+    numbers=("+3216234567", "+3216234568"),
+    account=Account(
+        {name: ha1(name, "desk", "belswitch", "desk-secret") for name in ("MD5", "SHA-256")},
+        ("SHA-256", "MD5"),
+        lenient=True,
+    ),
+    plan="classic",
+    options=("anytime", "24-belgium"),
+    state="limited",
+    kind="softphone",
+    address={"postcode": "4000", "municipality": "Liège", "box": ""},
+    max_contacts=3,
+    max_calls=7,
+    sources=("192.0.2.0/28", "2001:db8::1"),
+)
+DECT = Line("dect", ("+3222345678",), Account({}, ()), "classic-klik")
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "some" / "data"
+
+
+@pytest.fixture
+async def store(directory: Path) -> AsyncIterator[Store]:
+    store = await Store.open(directory)
+    yield store
+    await store.close()
+
+
+async def refusal(directory: Path) -> str:
+    with pytest.raises(StoreError) as caught:
+        await Store.open(directory)
+    return str(caught.value)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# --- the file -----------------------------------------------------------------------------------------------
+
+
+async def test_only_the_owner_can_read_the_database(directory: Path) -> None:
+    """Whatever the umask: digests are as good as passwords."""
+    old = os.umask(0)
+    try:
+        store = await Store.open(directory)
+        await store.put_lines([DESK], replace=False)
+    finally:
+        os.umask(old)
+    assert mode(directory) == 0o700
+    files = sorted(path.name for path in directory.iterdir())
+    assert files == [FILE, f"{FILE}-shm", f"{FILE}-wal"]
+    assert {mode(directory / name) for name in files} == {0o600}
+    await store.close()
+
+
+async def test_writes_are_durable_and_disturb_no_reader(store: Store) -> None:
+    found = {}
+    for pragma in ("journal_mode", "synchronous", "foreign_keys"):
+        async with store.connection.execute(f"PRAGMA {pragma}") as cursor:
+            found[pragma] = [value async for (value,) in cursor]
+    assert found == {"journal_mode": ["wal"], "synchronous": [2], "foreign_keys": [1]}
+
+
+async def test_what_was_written_is_there_after_opening_again(directory: Path) -> None:
+    first = await Store.open(directory)
+    await first.put_lines([DESK], replace=False)
+    await first.close()
+    again = await Store.open(directory)
+    assert await again.lines() == [DESK]
+    assert await again.alive() == Moment(0, 0)
+    await again.close()
+
+
+async def test_a_later_version_is_not_touched(directory: Path) -> None:
+    await (await Store.open(directory)).close()
+    with sqlite3.connect(directory / FILE) as raw:
+        raw.execute("PRAGMA user_version = 99")
+    raw.close()
+    why = await refusal(directory)
+    assert why == f"{directory / FILE}: the database has version 99; this belswitch knows version 1"
+
+
+async def test_what_is_no_database_is_named(directory: Path) -> None:
+    directory.mkdir(parents=True)
+    (directory / FILE).write_bytes(b"not a database, but long enough to be taken for one" * 40)
+    assert await refusal(directory) == f"{directory / FILE}: file is not a database"
+    assert (directory / FILE).read_bytes().startswith(b"not a database")
+
+
+async def test_a_directory_that_cannot_be_made_is_named(directory: Path) -> None:
+    directory.parent.mkdir()
+    directory.touch()
+    assert str(directory) in await refusal(directory)
+
+
+# --- lines --------------------------------------------------------------------------------------------------
+
+
+async def test_a_line_comes_back_with_every_field(store: Store) -> None:
+    await store.put_lines([DESK, DECT], replace=False)
+    assert await store.lines() == [DECT, DESK]
+    assert line_of(DESK.user, body_of(DESK)) == DESK
+
+
+@pytest.mark.parametrize(
+    ("clashing", "why"),
+    [
+        (replace(DECT, user="desk"), "user desk exists already"),
+        (replace(DECT, numbers=("+3292345678", "+3216234568")), "number +3216234568 belongs to another line"),
+    ],
+    ids=["user", "number"],
+)
+async def test_a_clash_adds_no_line_at_all(store: Store, clashing: Line, why: str) -> None:
+    await store.put_lines([DESK], replace=False)
+    innocent = Line("innocent", ("+3281234567",), Account({}, ()), "classic")
+    with pytest.raises(Clash) as caught:
+        await store.put_lines([innocent, clashing], replace=False)
+    assert str(caught.value) == why
+    assert await store.lines() == [DESK]
+    await store.put_lines([innocent], replace=False)  # nothing of it stays behind
+
+
+async def test_a_line_is_written_over_only_when_asked_to(store: Store) -> None:
+    await store.put_lines([DESK, DECT], replace=False)
+    changed = replace(DESK, plan="classic-klik", numbers=("+3216234567", "+3211234567"))
+    await store.put_lines([changed], replace=True)
+    assert await store.lines() == [DECT, changed]
+    await store.put_lines([replace(DECT, numbers=("+3216234568",))], replace=True)  # free again
+
+
+async def test_replacing_a_line_takes_no_number_from_another(store: Store) -> None:
+    await store.put_lines([DESK, DECT], replace=False)
+    with pytest.raises(Clash):
+        await store.put_lines([replace(DESK, numbers=DECT.numbers)], replace=True)
+    assert await store.lines() == [DECT, DESK]
+
+
+async def test_a_line_that_is_removed_takes_its_numbers_and_bindings_along(store: Store) -> None:
+    await store.put_lines([DESK, DECT], replace=False)
+    rows = [[user, f"sip:{user}@192.0.2.1", 1, "{}"] for user in ("desk", "desk2", "dect")]
+    await store.write([("INSERT INTO binding VALUES (?, ?, ?, ?)", rows)])
+    assert await store.remove_line("desk")
+    assert await store.lines() == [DECT]
+    assert sorted(user for user, _, _, _ in await store.bindings()) == ["dect", "desk2"]
+    await store.put_lines([replace(DECT, user="heir", numbers=DESK.numbers)], replace=False)
+    assert not await store.remove_line("desk")
+
+
+async def test_no_password_is_in_the_file(store: Store, directory: Path) -> None:
+    await store.put_lines([DESK], replace=False)
+    assert all(b"desk-secret" not in path.read_bytes() for path in directory.iterdir())
+
+
+# --- records ------------------------------------------------------------------------------------------------
+
+
+async def put(store: Store, *records: Cdr) -> None:
+    """Through the journal's own statement."""
+    from switch.net.journal import _INSERT_CDR
+    from switch.net.store import cdr_values
+
+    await store.write([(_INSERT_CDR, [cdr_values(CallEnded(record).cdr) for record in records])])
+
+
+async def test_a_record_comes_back_with_every_field(store: Store) -> None:
+    record = cdr(emergency=True, ringing_ms=None, cause=None)
+    await put(store, record)
+    (row,) = await store.cdrs()
+    assert row.pop("media") is None
+    assert Cdr.from_dict(row) == record
+    assert row["emergency"] is True
+
+
+async def test_records_come_newest_first_and_by_line(store: Store) -> None:
+    await put(
+        store,
+        cdr("b", invited_ms=2000),
+        cdr("c", invited_ms=3000, line="+3222345678"),
+        cdr("a", invited_ms=2000),
+        cdr("d", invited_ms=1000),
+    )
+    assert [row["call_id"] for row in await store.cdrs()] == ["c", "a", "b", "d"]
+    assert [row["call_id"] for row in await store.cdrs(line="+3216234567", limit=2)] == ["a", "b"]
+    assert [row["call_id"] for row in await store.cdrs(line="+3222345678")] == ["c"]
+    assert await store.cdrs(line="+3299999999") == []
+
+
+async def test_a_batch_is_written_whole_or_not_at_all(store: Store) -> None:
+    good = ("INSERT INTO meta VALUES (?, ?)", [["key", "value"]])
+    with pytest.raises(sqlite3.OperationalError):
+        await store.write([good, ("INSERT INTO nowhere VALUES (?)", [["x"]])])
+    await store.write([good])  # the transaction is over and left nothing

@@ -1,0 +1,518 @@
+"""The whole switch on real sockets: up, down, reload, and the way down with calls running."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from switch.app import App
+from switch.config.loader import default_config_dir, load_config
+from switch.configuration import Configuration
+from switch.net import relays
+from switch.net.operator import AlreadyRunning, OperatorError, ask
+from switch.net.store import Store
+from switch.ports import CallEnded, RelayDied
+from switch.routing.lines import Line
+from switch.sip.auth import Account
+from tests.sim.text import Sip, read, sdp
+from tests.switch.cli.conftest import change, free_port
+from tests.switch.net.support import Disk, Log, cdr, until
+from tests.torture.support import tables
+
+LINE = Line("office", ("+3216234567",), Account({}, ()), "classic", sources=("127.0.0.3",), max_calls=9)
+
+
+class Phone:
+    """A telephone of few words on a socket of its own: says what it is told to, hears what comes."""
+
+    def __init__(self, host: str) -> None:
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((host, 0))
+        self.sock.setblocking(False)
+        self.host, self.port = self.sock.getsockname()
+
+    async def hear(self, wanted: str) -> Sip:
+        """The next message whose start line contains this; others are passed over."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(5):
+            while wanted not in (message := read(await loop.sock_recv(self.sock, 65_535))).start:
+                pass
+        return message
+
+    def send(self, message: Sip, port: int) -> None:
+        """To the switch."""
+        self.sock.sendto(message.encode(), ("127.0.0.1", port))
+
+    def request(self, method: str, uri: str, call_id: str, number: int, to_tag: str = "") -> Sip:
+        """A request of this phone's calls."""
+        rows = [
+            ("Via", f"SIP/2.0/UDP {self.host}:{self.port};branch=z9hG4bK-{call_id}-{number}-{method};rport"),
+            ("Max-Forwards", "70"),
+            ("From", f"<sip:+3216234567@{self.host}>;tag=f{call_id}"),
+            ("To", f"<{uri}>" + (f";tag={to_tag}" if to_tag else "")),
+            ("Call-ID", call_id),
+            ("CSeq", f"{number} {method}"),
+            ("Contact", f"<sip:office@{self.host}:{self.port}>"),
+        ]
+        return Sip(f"{method} {uri} SIP/2.0", rows)
+
+    def invite(self, uri: str, call_id: str) -> Sip:
+        """A call with an offer."""
+        invite = self.request("INVITE", uri, call_id, 1)
+        invite.rows.append(("Content-Type", "application/sdp"))
+        invite.body = sdp("phone", self.host, 30_000, 1)
+        return invite
+
+    def answer(self, request: Sip, status: str, *, offer: bool = False) -> Sip:
+        """A response, with a session description if there is to be one."""
+        rows = [(name, value) for name, value in request.rows if name in ("Via", "Call-ID", "CSeq", "From")]
+        to = request.get("To")
+        rows += [("To", to if ";tag=" in to else f"{to};tag=there")]
+        rows += [("Contact", f"<sip:there@{self.host}:{self.port}>")]
+        if not offer:
+            return Sip(f"SIP/2.0 {status}", rows)
+        rows += [("Content-Type", "application/sdp")]
+        return Sip(f"SIP/2.0 {status}", rows, sdp("there", self.host, 30_002, 1))
+
+
+class Site:
+    """A configuration directory, a switch made from it, a telephone and a carrier."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.log = Log()
+        self.phone = Phone("127.0.0.3")
+        self.carrier = Phone("127.0.0.2")
+        trunks = directory / "trunks.toml"
+        text = trunks.read_text()
+        trunks.write_text(text.replace("5080", str(self.carrier.port)).replace("probe_s = 30", "probe_s = 0"))
+        self.app: App
+        self.store: Store
+
+    def configuration(self) -> Configuration:
+        """As `switch.configuration.load` would, with the tables that are read already."""
+        loaded = load_config(self.directory)
+        assert loaded.config is not None, loaded.faults
+        return Configuration(self.directory, loaded.config, *tables())
+
+    @property
+    def port(self) -> int:
+        return self.app.configuration.config.sip.listen[0].port
+
+    @property
+    def socket(self) -> Path:
+        return self.store.path.parent / "belswitch.sock"
+
+    async def open(self) -> None:
+        configuration = self.configuration()
+        self.store = await Store.open(configuration.config.store.directory)
+        await self.store.put_lines([LINE], replace=True)
+        self.app = App(configuration, self.store, self.log)
+
+    async def close(self) -> None:
+        if not self.app._stopping:
+            await self.app._close()
+        await self.store.close()
+        self.phone.sock.close()
+        self.carrier.sock.close()
+
+    async def http(self, path: str) -> tuple[int, str]:
+        """Status and body."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.app.http_port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+        writer.close()
+        return int(head.split()[1]), body
+
+    async def call(self, call_id: str) -> tuple[Sip, Sip]:
+        """A call up and running between telephone and carrier: what each got last, 200 and INVITE."""
+        uri = f"sip:0478123456@127.0.0.1:{self.port}"
+        self.phone.send(self.phone.invite(uri, call_id), self.port)
+        invite = await self.carrier.hear("INVITE")
+        self.carrier.send(self.carrier.answer(invite, "200 OK", offer=True), self.port)
+        ok = await self.phone.hear("200")
+        self.phone.send(self.phone.request("ACK", uri, call_id, 1, ok.tag("To")), self.port)
+        await self.carrier.hear("ACK")
+        return ok, invite
+
+    async def hung_up(self, party: Phone) -> str:
+        """Wait for the BYE at a party, and take it; its Reason."""
+        bye = await party.hear("BYE")
+        party.send(party.answer(bye, "200 OK"), self.port)
+        return bye.get("Reason")
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """The configuration that comes along, on free ports."""
+    copy = tmp_path / "config"
+    shutil.copytree(default_config_dir(), copy)
+    change(copy, "port = 5060", f"port = {free_port()}")
+    change(copy, "port = 9090", f"port = {free_port()}")
+    change(copy, '"belswitch-data"', f'"{tmp_path / "data"}"')
+    return copy
+
+
+@pytest.fixture
+async def site(directory: Path) -> AsyncIterator[Site]:
+    """Everything is there, nothing is started."""
+    site = Site(directory)
+    await site.open()
+    yield site
+    await site.close()
+
+
+@pytest.fixture
+async def running(site: Site) -> Site:
+    """A switch in service."""
+    await site.app.start()
+    return site
+
+
+def descriptors() -> set[str]:
+    """The sockets of this process."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{name}")
+        except OSError:
+            continue
+        if target.startswith("socket:"):
+            found.add(target)
+    return found
+
+
+def children() -> set[str]:
+    """The living children of this process."""
+    tasks = Path("/proc/self/task").iterdir()
+    return {pid for task in tasks for pid in (task / "children").read_text().split()}
+
+
+class Traces:
+    """What there was, and whether there is anything more now."""
+
+    def __init__(self) -> None:
+        self._before = self._now()
+
+    def _now(self) -> set[str]:
+        tasks = {task.get_name() for task in asyncio.all_tasks()}
+        return tasks | descriptors() | children()
+
+    async def none_left(self) -> bool:
+        await asyncio.sleep(0)
+        assert self._now() - self._before == set()
+        return True
+
+
+# --- up and down --------------------------------------------------------------------------------------------
+
+
+async def test_it_starts_serves_and_stops_without_a_trace(site: Site) -> None:
+    traces = Traces()
+    await site.app.start()
+    assert len(children()) > 0
+    assert await ask(site.socket, "ping") == "pong"
+    assert await site.http("/readyz") == (200, "ready\n")
+    assert "belswitch_lines 1.0" in (await site.http("/metrics"))[1]
+    site.phone.send(site.phone.request("OPTIONS", "sip:127.0.0.1", "opt", 1), site.port)
+    assert (await site.phone.hear("200")).get("Allow")
+    (started,) = site.log.facts("started")
+    assert (started["lines"], started["bindings"]) == (1, 0)
+    assert started["metrics"] == f"http://127.0.0.1:{site.app.http_port}/metrics"
+
+    assert await site.app.stop()
+    assert await traces.none_left()
+    assert not site.socket.exists()
+    assert site.log.facts("stopped") == [{"written": True}]
+
+
+def take_udp(site: Site, _patch: pytest.MonkeyPatch) -> Callable[[], object]:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", site.port))
+    return sock.close
+
+
+def take_http(site: Site, _patch: pytest.MonkeyPatch) -> Callable[[], object]:
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", site.app.configuration.config.admin.port))
+    sock.listen()
+    return sock.close
+
+
+def break_relays(_site: Site, patch: pytest.MonkeyPatch) -> Callable[[], object]:
+    patch.setattr(relays, "START_WITHIN_S", 0.1)
+    patch.setattr("sys.executable", "/bin/false")
+    return lambda: None
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "error", "message"),
+    [
+        (take_udp, OSError, "Address already in use: 'udp 127.0.0.1 port {sip}'"),
+        (take_http, OSError, "Address already in use: 'http 127.0.0.1 port {http}'"),
+        (break_relays, RuntimeError, "a media relay did not start"),
+    ],
+    ids=["udp", "http", "relay"],
+)
+async def test_what_is_not_to_be_had_is_named_and_everything_is_taken_down(
+    obstacle: Callable[[Site, pytest.MonkeyPatch], Callable[[], object]],
+    error: type[Exception],
+    message: str,
+    site: Site,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        remove = obstacle(site, patch)
+        traces = Traces()
+        with pytest.raises(error) as caught:
+            await site.app.start()
+    wanted = message.format(sip=site.port, http=site.app.configuration.config.admin.port)
+    assert wanted in str(caught.value)
+    assert await traces.none_left()
+    assert not site.socket.exists()
+    remove()
+
+
+async def test_two_switches_do_not_share_a_data_directory(running: Site) -> None:
+    second = App(running.configuration(), running.store, Log())
+    with pytest.raises(AlreadyRunning):
+        await second.start()
+    assert await ask(running.socket, "ping") == "pong"
+
+
+async def test_a_restart_takes_up_registrations(running: Site) -> None:
+    register = running.phone.request("REGISTER", "sip:127.0.0.1", "reg", 1)
+    register.rows = [(n, "<sip:office@127.0.0.1>" if n == "To" else v) for n, v in register.rows]
+    running.phone.send(register, running.port)
+    assert "expires=3600" in (await running.phone.hear("200")).get("Contact")
+    before = await ask(running.socket, "registrations")
+    assert await running.app.stop()
+
+    running.app = App(running.configuration(), running.store, running.log)
+    await running.app.start()
+    assert await ask(running.socket, "registrations") == before
+    assert [(one["line"], one["contact"]) for one in before] == [
+        ("+3216234567", f"sip:office@127.0.0.3:{running.phone.port}")
+    ]
+
+
+# --- reload -------------------------------------------------------------------------------------------------
+
+
+async def test_a_faulty_configuration_changes_nothing(running: Site) -> None:
+    app = running.app
+    configuration, settings = app.configuration, app.core.settings
+    change(running.directory, "max_s = 7200", 'max_s = "long"')
+    (fault,) = await app.reload()
+    assert "switch.toml:" in fault
+    assert "calls.max_s" in fault
+    assert app.configuration is configuration
+    assert app.core.settings is settings
+    assert running.log.facts("configuration_fault") == [{"fault": fault}]
+    assert running.log.facts("reload_refused") == [{"faults": 1}]
+    with pytest.raises(OperatorError, match=r"calls\.max_s"):
+        await ask(running.socket, "reload")
+
+
+async def test_a_good_configuration_is_taken_over_for_new_calls_and_the_rest_waits_for_a_restart(
+    running: Site,
+) -> None:
+    await running.call("before")
+    change(running.directory, "max_s = 7200", "max_s = 600")
+    change(running.directory, "nonce_ttl_s = 300", "nonce_ttl_s = 200")
+    change(running.directory, "relays = 1 ", "relays = 2 ")
+    change(running.directory, "hold_ms = 250", "hold_ms = 100")
+    trunks = running.directory / "trunks.toml"
+    trunks.write_text(trunks.read_text() + '[[trunk]]\nname = "named"\nhost = "localhost"\nprobe_s = 0\n')
+    await running.store.put_lines([replace(LINE, user="new", numbers=("+3281234567",))], replace=False)
+
+    assert await ask(running.socket, "reload") == "reloaded"
+    needs = [facts["key"] for facts in running.log.facts("needs_restart")]
+    assert needs == ["sip.nonce_ttl_s", "media.relays", "store"]
+    await running.call("after")
+    limits = [call["limit_s"] for call in await ask(running.socket, "calls")]
+    assert limits == [7200, 600]
+    assert (await ask(running.socket, "status"))["lines"] == 2
+
+    named = running.app.core.trunks.get("named")
+    assert named is not None
+    await until(lambda: named.hosts)  # at once, not when it is time to ask again
+
+
+async def test_lines_are_read_again_when_they_have_changed(running: Site) -> None:
+    await running.store.put_lines([replace(LINE, user="new", numbers=("+3281234567",))], replace=False)
+    assert await ask(running.socket, "reload_lines") == 2
+    await running.store.remove_line("new")
+    assert await ask(running.socket, "reload_lines") == 1
+
+
+async def test_a_relay_that_dies_is_told_by_its_place_among_those_that_run(
+    running: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also after a reload that wants more of them, which takes a restart."""
+    change(running.directory, "relays = 1 ", "relays = 3 ")
+    assert await running.app.reload() == []
+    fed: list[object] = []
+    monkeypatch.setattr(running.app.driver, "feed", fed.append)
+    os.kill(running.app._relays.workers[0].pid, signal.SIGKILL)
+    await until(lambda: fed)
+    assert fed == [RelayDied(0, 1)]
+    assert running.log.facts("relay_died") == [{"worker": 0}]
+
+
+# --- the operator -------------------------------------------------------------------------------------------
+
+
+async def test_the_operator_sees_calls_and_ends_one(running: Site) -> None:
+    await running.call("seen")
+    (call,) = await ask(running.socket, "calls")
+    assert (call["line"], call["called"], call["state"]) == ("+3216234567", "+32478123456", "answered")
+    assert (await ask(running.socket, "status"))["answered"] == 1
+    assert await ask(running.socket, "end", call_id=call["call_id"]) == call["call_id"]
+    await running.hung_up(running.phone)
+    await running.hung_up(running.carrier)
+    with pytest.raises(OperatorError, match="no call no-such-call is running"):
+        await ask(running.socket, "end", call_id="no-such-call")
+
+
+# --- the journal --------------------------------------------------------------------------------------------
+
+
+async def test_a_full_journal_refuses_new_calls_and_says_so_until_there_is_room(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(site.directory, "queue_max = 10000", "queue_max = 3")
+    site.app.configuration = site.configuration()
+    disk = Disk(site.store)
+    monkeypatch.setattr(site.store, "write", disk.write)
+    await site.app.start()
+    disk.free.clear()
+    for number in range(3):
+        site.app.journal.append(CallEnded(cdr(f"call-{number}")))
+    assert await site.http("/readyz") == (503, "journal full\n")
+    site.phone.send(site.phone.invite(f"sip:0478123456@127.0.0.1:{site.port}", "refused"), site.port)
+    assert (await site.phone.hear("503")).get("Retry-After") == "30"
+    disk.free.set()
+    await site.app.journal.flush()
+    assert await site.http("/readyz") == (200, "ready\n")
+    await site.call("taken")
+
+
+# --- the way down -------------------------------------------------------------------------------------------
+
+
+async def test_stop_takes_no_new_call_and_waits_for_the_running_one(running: Site) -> None:
+    ok, invite = await running.call("last")
+    stopping = asyncio.create_task(running.app.stop())
+    await asyncio.sleep(0.01)
+    assert await running.http("/readyz") == (503, "stopping\n")
+    running.phone.send(running.phone.invite(f"sip:0478123456@127.0.0.1:{running.port}", "late"), running.port)
+    assert (await running.phone.hear("503")).call_id == "late"
+    assert not stopping.done()
+
+    bye = running.phone.request("BYE", f"sip:127.0.0.1:{running.port}", "last", 2, ok.tag("To"))
+    running.phone.send(bye, running.port)
+    await running.phone.hear("200")
+    await running.hung_up(running.carrier)
+    assert await stopping
+    records = {record["outcome"]: record for record in await running.store.cdrs()}
+    assert records["answered"]["flags"] == []
+    assert records["answered"]["released_by"] == "caller"
+    assert records["refused"]["verdict"] == "stopping"
+    assert invite.call_id != "last"
+
+
+@pytest.mark.parametrize("how", ["configured", "asked twice", "waited long enough"])
+async def test_stop_ends_the_running_calls_when(how: str, site: Site) -> None:
+    if how == "configured":
+        change(site.directory, 'stop = "wait"', 'stop = "end"')
+    elif how == "waited long enough":
+        change(site.directory, "stop_wait_s = 30", "stop_wait_s = 0")
+    site.app.configuration = site.configuration()
+    await site.app.start()
+    await site.call("last")
+    stopping = asyncio.create_task(site.app.stop())
+    if how == "asked twice":
+        await asyncio.sleep(0.01)
+        assert not stopping.done()
+        assert await site.app.stop()
+    for party in (site.phone, site.carrier):
+        assert await site.hung_up(party) == "Q.850;cause=16"
+    assert await stopping
+    (record,) = await site.store.cdrs()
+    assert (record["outcome"], record["released_by"], record["flags"]) == ("answered", "switch", ["shutdown"])
+    assert record["media"] is not None
+
+
+async def test_stop_does_not_wait_for_parties_that_are_gone(
+    running: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("switch.app.GOODBYE_S", 0.1)
+    change(running.directory, 'stop = "wait"', 'stop = "end"')
+    running.app.configuration = running.configuration()
+    await running.call("last")
+    async with asyncio.timeout(3):
+        assert await running.app.stop()
+    assert len(await running.store.cdrs()) == 1
+
+
+async def test_stop_says_when_records_could_not_be_written(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(site.store)
+    monkeypatch.setattr(site.store, "write", disk.write)
+    await site.app.start()
+    close = site.app.journal.close
+
+    async def impatient(timeout_s: float) -> bool:
+        assert timeout_s > 1
+        return await close(0.05)
+
+    monkeypatch.setattr(site.app.journal, "close", impatient)
+    disk.free.clear()
+    site.app.journal.append(CallEnded(cdr()))
+    assert not await site.app.stop()
+    assert site.log.facts("stopped") == [{"written": False}]
+    assert site.log.facts("journal_not_written") == [{"entries": 1}]
+
+
+# --- what it says of itself ---------------------------------------------------------------------------------
+
+
+async def test_the_lag_of_the_loop_is_measured(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("switch.app.LAG_EVERY_S", 0.01)
+    await site.app.start()
+    await asyncio.sleep(0.02)
+    time.sleep(0.1)  # as something that does not give way would
+    lag_s = 0.0
+
+    def seen() -> bool:
+        nonlocal lag_s
+        lag_s = max(lag_s, site.app.loop_lag_s)
+        return lag_s > 0.05
+
+    await until(seen)
+
+
+async def test_a_fault_of_ours_is_an_error_in_the_log_and_a_call_is_not(
+    running: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(*_args: Any) -> None:
+        raise AssertionError("we were wrong")
+
+    monkeypatch.setattr(running.app.core.endpoint, "receive", wrong)
+    running.phone.send(running.phone.request("OPTIONS", "sip:x", "opt", 1), running.port)
+    await until(lambda: running.log.facts("internal_error"))
+    assert [level for level, event, _ in running.log.events if event == "internal_error"] == ["error"]
+    monkeypatch.undo()
+    await running.call("goes-on")
