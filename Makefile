@@ -29,7 +29,8 @@ run: $(VENV)/.run ## the lab: the switch on 127.0.0.1:5060 with three lines, a c
 
 test: lint ## everything: format, ruff, mypy, import contracts, all tests with foreign SIP stacks
 	@tests/interop/install-peers.sh
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -m "not interop" -n auto --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -m interop $(PYTEST)
 
 check: test ## the same
 

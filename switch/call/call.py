@@ -432,10 +432,9 @@ class Call:
             self._end("cancelled", "caller", 487, NORMAL)
 
     def _on_lost(self, leg: Leg, event: ev.Lost) -> None:
-        """A party is gone. Where its media could not tell, what follows its last sign of life is not
-        charged."""
+        """A party is gone. Where asking found it so, what follows its last sign of life is not charged."""
         self._flags.append("lost")
-        silent_ns = 0 if self.anchor.watching else self._context.timers.now.mono_ns - leg.heard_ns
+        silent_ns = self._context.timers.now.mono_ns - leg.heard_ns if event.probed else 0
         self._end("answered", self._side(leg), event.status, NETWORK, silent_ms=silent_ns // NS_PER_MS)
 
     def _probe(self) -> None:

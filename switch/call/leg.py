@@ -336,7 +336,7 @@ class Leg:
     def on_probed(self, status: int) -> None:
         """The party's answer to our OPTIONS."""
         if status in (408, 481):
-            self._lose(status)
+            self._lose(status, probed=True)
         else:
             self.heard_ns = self.endpoint.timers.now.mono_ns
 
@@ -397,10 +397,10 @@ class Leg:
         else:
             self._lose(408)
 
-    def _lose(self, status: int) -> None:
+    def _lose(self, status: int, *, probed: bool = False) -> None:
         """The party is gone; the call decides, and ends this leg with a BYE in any case."""
         if self.stage is Stage.CONFIRMED:
-            self._tell(Lost(status))
+            self._tell(Lost(status, probed))
             self.bye(None)
 
     def _send_bye(self) -> None:
