@@ -35,8 +35,26 @@ class Observed(Protocol):
         """The relays' own counters."""
 
 
-_RELAY_GAUGES = {"sessions": "sessions", "streams": "streams", "ports": "sockets", "workers": "processes"}
-"""What relays hold now, by the name they give it; all else they count for ever."""
+_RELAY_GAUGES = {
+    "sessions": ("sessions", "Calls with media."),
+    "streams": ("streams", "Media streams relayed."),
+    "ports": ("sockets", "Sockets open in the relays."),
+    "workers": ("processes", "Relay processes."),
+}
+"""What relays hold now, by the name they give it."""
+
+_RELAY_COUNTERS = {
+    "packets": "RTP packets that came from the parties.",
+    "bytes": "Bytes in them.",
+    "other_packets": "RTCP, keep-alives and whatever else came from the parties.",
+    "strangers": "Packets from addresses that are no party's, dropped.",
+    "unroutable": "Packets with nowhere to go, or that are no media.",
+    "overruns": "Packets the kernel dropped before the relay read them.",
+    "send_errors": "Packets the kernel refused to send.",
+    "restarts": "Relay processes that died and were replaced.",
+    "cpu_us": "Processor time of the relays in microseconds.",
+}
+"""What they count for ever."""
 
 
 class AppCollector(Collector):
@@ -147,12 +165,10 @@ class AppCollector(Collector):
             app.core.counters["relay_failed"],
         )
         stats = app.relay_stats()
-        for name in sorted(stats):
-            if name in _RELAY_GAUGES:
-                held = _RELAY_GAUGES[name]
-                yield _gauge(f"belswitch_relay_{held}", f"Relay {held} now.", stats[name])
-            else:
-                yield _counter(f"belswitch_relay_{name}", f"Relay {name.replace('_', ' ')}.", stats[name])
+        for name, (ours, text) in _RELAY_GAUGES.items():
+            yield _gauge(f"belswitch_relay_{ours}", text, stats.get(name, 0))
+        for name, text in _RELAY_COUNTERS.items():
+            yield _counter(f"belswitch_relay_{name}", text, stats.get(name, 0))
 
     def _records(self) -> Iterator[Metric]:
         journal = self._app.journal
