@@ -54,7 +54,7 @@ from switch.sip.dialog import Dialog
 from switch.sip.endpoint import ALLOW, Endpoint
 from switch.sip.headers import token_set
 from switch.sip.message import SDP_TYPE, Fields, Request
-from switch.sip.uri import bracketed, parse_uri
+from switch.sip.uri import bracketed, parse_name_addr, parse_uri
 from switch.timers import TimerQueue
 
 _SWEEP_NS = 30 * NS_PER_S
@@ -262,11 +262,11 @@ class Switch:
             if answer is not None:
                 self.endpoint.reply(request, flow, answer[0], fields=answer[1])
                 return
-        if not request.values("Contact"):
-            if not calls_for_help:
-                raise Malformed(400, "Missing Contact")
+        if calls_for_help and not _has_contact(request):
             host, port = flow.remote
             request.fields["Contact"] = [f"<sip:{bracketed(host)}:{port}>"]
+        elif not request.values("Contact"):
+            raise Malformed(400, "Missing Contact")
         match self.gate.admit(request, flow, self.timers.now):
             case Challenge(rows):
                 self.endpoint.reply(request, flow, 401, fields={"WWW-Authenticate": rows})
@@ -450,6 +450,15 @@ class Switch:
             "bindings": self.registrar.count(),
             "lines": len(self.lines.by_user),
         }
+
+
+def _has_contact(request: Request) -> bool:
+    """Whether it says where its sender is reached."""
+    try:
+        parse_uri(parse_name_addr(request.values("Contact")[0]).uri)
+    except (Malformed, IndexError):
+        return False
+    return True
 
 
 def _unsupported(request: Request) -> Fields:

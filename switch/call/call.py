@@ -59,6 +59,7 @@ class Call:
         "_limit_s",
         "_metering",
         "_modifying",
+        "_offer",
         "_ringing",
         "_stages",
         "_timers",
@@ -89,6 +90,7 @@ class Call:
         self._metering = Metering(None)
         self._late_offer = False
         self._limit_s = 0
+        self._offer = b""
         self._modifying: Leg | None = None
         self._before_modify: Agreement | None = None
         self._timers: list[Timer] = []
@@ -305,7 +307,9 @@ class Call:
         admission = self.admission
         if admission.quote is not None:
             self._metering = Metering(Meter(admission.quote.terms, now.wall_ns))
-        if not self._late_offer:
+        if self._late_offer:
+            self._offer = event.sdp
+        else:
             leg.acknowledge(b"")
         self._limit_s = self._limit(admission)
         if self._limit_s:
@@ -377,7 +381,11 @@ class Call:
         self._modifying = None
         other = self._other(leg)
         try:
-            other.acknowledge(self.anchor.relay(self._number(leg), event.sdp))
+            if self.admission.emergency and not event.sdp and leg is self.a and self._offer:
+                # The caller did offer, but unreadably: he takes the centre's offer for an answer.
+                other.acknowledge(self.anchor.stand_in(0, self._offer))
+            else:
+                other.acknowledge(self.anchor.relay(self._number(leg), event.sdp))
         except (Malformed, NoPorts):
             other.acknowledge(b"")
             self._end("answered", "switch", 488, NETWORK)

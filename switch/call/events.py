@@ -98,8 +98,8 @@ class HungUp:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A party is gone: it does not acknowledge, or knows nothing of the call any more. `probed`: found by asking, so
-    nobody knows since when."""
+    """A party is gone: it does not acknowledge, or knows nothing of the call any more. `probed`: found by
+    asking, so nobody knows since when."""
 
     status: int
     probed: bool = False

@@ -24,7 +24,7 @@ from switch.malformed import Malformed
 from switch.ports import Flow, Moment
 from switch.routing.identity import Challenge, Denied, Identity, claimed_user
 from switch.routing.lines import Line
-from switch.routing.numbers import dialled_digits, national, normalise
+from switch.routing.numbers import COUNTRY, dialled_digits, national, normalise
 from switch.routing.plan import RoutePlan, Stage, Target, line_stage, trunk_stage
 from switch.routing.registrar import Registrar
 from switch.routing.trunks import Trunk, Trunks
@@ -36,6 +36,8 @@ from switch.sip.uri import bracketed, parse_name_addr, parse_uri
 MOST_UNPROVEN = 32
 """Emergency calls at a time of callers who proved nothing; the next ones are asked for their password, so
 that nobody can take every port in a known line's name."""
+
+BELGIAN_MOBILE = tuple(f"{COUNTRY}4{digit}" for digit in "56789")
 
 CLOSED_STATES = frozenset({"restricted", "suspended", "terminated"})
 """States in which a line calls emergency numbers and helplines only (domain guide section 8)."""
@@ -193,6 +195,10 @@ class Gate:
         if stage is None:
             return Refusal(480, "not-registered")
         caller = _asserted(request)
+        if trunk.settings.international and caller.startswith(COUNTRY):  # R-POL-10
+            if not caller.startswith(BELGIAN_MOBILE):
+                return Refusal(403, "belgian-caller")
+            caller = ""  # roaming perhaps, but nobody has confirmed it
         return Admission(
             origin="trunk",
             line=None,
@@ -221,7 +227,11 @@ class Gate:
         (R-EMG-03), so names go before addresses.
         """
         lines = self._identity.lines
-        known = self._identity.identify(request, flow, now)
+        try:
+            known = self._identity.identify(request, flow, now)
+            spoken_for = self._identity.user_of(request)
+        except Malformed:  # From is no address
+            known, spoken_for = self._identity.challenge(None, flow, now), ""
         user = _claimed(request)
         named = lines.by_user.get(user) or lines.by_number.get(normalise(user) or user)
         at_address = lines.admitted_from(flow.remote.host)
@@ -229,7 +239,7 @@ class Gate:
             return known, True
         if at_address is not None and (named is None or named is at_address):
             return at_address, True
-        line = named or lines.by_user.get(self._identity.user_of(request))
+        line = named or lines.by_user.get(spoken_for)
         if line is not None and self._registrar.is_reached_by(line.user, flow):
             return line, True
         if line is None:

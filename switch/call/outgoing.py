@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from switch.call.events import Answered, Refused, Ringing
 from switch.call.leg import Leg, LegUser, Stage
@@ -28,7 +28,7 @@ class Invitation:
     sender: str
     recipient: str
     fields: Fields
-    credentials: tuple[str, str] | None = None
+    credentials: tuple[str, str] | None = field(default=None, repr=False)
 
 
 class OutgoingLeg(Leg):

@@ -9,7 +9,7 @@ renewed are all this one step, so nothing here counts offers; `call` does.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any
 
@@ -17,6 +17,9 @@ from switch.malformed import Malformed
 from switch.media.port_pool import PortPool
 from switch.ports import Relay
 from switch.sdp.description import UNSPECIFIED, Description, Media, parse, print_with
+
+UNKNOWN = {4: "192.0.2.0", 6: "2001:db8::"}
+"""Addresses that nobody has (RFC 5737, RFC 3849): a party is yet to be learnt from its packets."""
 
 
 class NoPorts(Exception):
@@ -120,6 +123,22 @@ class Anchor:
         family = self._families[other]
         return self._versioned(other, description, self._settings.advertised[family], ports)
 
+    def stand_in(self, side: int, offer: bytes) -> bytes:
+        """The answer to the other side's `offer` in the name of a side that gave none that can be used: all
+        that is offered, with an address to be learnt from its packets.
+
+        Raises:
+            Malformed: no usable SDP.
+        """
+        description = parse(offer)
+        host = UNKNOWN[self._families[side]]
+        sections = [replace(one, host=host, port=one.port and 9, rtcp_port=0) for one in description.media]
+        for stream, section in enumerate(sections):
+            self._aim(stream, side, section)
+        other = 1 - side
+        ports = [self._ports[i][other] if section.relayed else 0 for i, section in enumerate(sections)]
+        return self._versioned(other, description, self._settings.advertised[self._families[other]], ports)
+
     def follow(self, side: int, signalling_host: str) -> None:
         """A side's signalling comes from elsewhere now: so may its media."""
         if not self._settings.learn_any:
@@ -184,10 +203,7 @@ class Anchor:
                 raise Malformed(488, "SDP names no IP address") from None
             if address.is_multicast or section.host == "255.255.255.255":
                 raise Malformed(488, "SDP names no single address")
-            if (section.host, section.port) in self._settings.barred or (
-                section.host,
-                section.rtcp_port,
-            ) in self._settings.barred:
+            if {(section.host, section.port), _rtcp_target(section)} & self._settings.barred:
                 raise Malformed(488, "SDP names a SIP address")
             if address.version != self._families[side]:
                 if self._bodies[side] or address.version not in self._settings.hosts:
@@ -243,8 +259,9 @@ class Anchor:
         for which, one in enumerate(sections):
             if one is None or not one.relayed:
                 continue
-            rtcp_port = 0 if mux else one.rtcp_port or min(one.port + 1, 65535)
-            rtcp_host = one.rtcp_host if _same_family(one.rtcp_host, one.host) else one.host
+            rtcp_host, rtcp_port = _rtcp_target(one)
+            if mux:
+                rtcp_port = 0
             aim = [one.host, one.port, rtcp_host, rtcp_port, self._learn[which], one.clock_rate]
             if self._aimed.get((stream, which)) != aim:
                 self._point(stream, which, aim)
@@ -262,6 +279,12 @@ class Anchor:
 
     def _command(self, command: list[Any]) -> None:
         self._order(Relay(self.session, command))
+
+
+def _rtcp_target(section: Media) -> tuple[str, int]:
+    """Where a side wants its RTCP: what a=rtcp says, else one port above its RTP (RFC 3605)."""
+    host = section.rtcp_host if _same_family(section.rtcp_host, section.host) else section.host
+    return host, section.rtcp_port or min(section.port + 1, 65535)
 
 
 def _same_family(host: str, other: str) -> bool:

@@ -3,7 +3,7 @@ time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from switch.ports import Flow
 from switch.routing.registrar import Binding
@@ -25,7 +25,7 @@ class Target:
     flow: Flow
     follows_flow: bool
     fields: Fields
-    credentials: tuple[str, str] | None = None
+    credentials: tuple[str, str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

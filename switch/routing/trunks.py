@@ -8,7 +8,7 @@ be wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from switch.ports import NS_PER_S, Address, Flow
@@ -30,7 +30,7 @@ class TrunkSettings:
     host: str
     port: int
     sources: tuple[IPv4Network | IPv6Network, ...] = ()
-    credentials: tuple[str, str] | None = None
+    credentials: tuple[str, str] | None = field(default=None, repr=False)
     probe_ns: int = 0
     reply_ns: int = 4 * NS_PER_S
     max_calls: int | None = None

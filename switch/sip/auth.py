@@ -15,7 +15,7 @@ import hmac
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from switch.malformed import Malformed
@@ -67,7 +67,7 @@ class Account:
     what order, empty for the transport's; `lenient` admits answers without qop and with a digest URI that
     differs from the Request-URI."""
 
-    ha1: Mapping[str, str]
+    ha1: Mapping[str, str] = field(repr=False)
     algorithms: tuple[str, ...]
     lenient: bool = False
 

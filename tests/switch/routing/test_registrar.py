@@ -224,6 +224,7 @@ def test_when_the_plan_shrinks_contacts_can_still_be_refreshed() -> None:
             "cseq": 1,
             "q": 1000,
             "device": "",
+            "seen_ns": WALL_NS,
             "flow": ["udp", "a", 1, "b", 2],
         }
         office.registrar.restore("alice", f"sip:alice@10.0.1.{number}", WALL_NS + 100 * NS_PER_S, state)
@@ -240,6 +241,47 @@ def test_requests_of_one_call_id_come_in_order(office: Office) -> None:
     office.register(f"<{DESK}>", call_id="after-a-restart", cseq=1)
     office.register(f"<{DESK}>;expires=0", call_id="after-a-restart", cseq=2)
     assert office.contacts() == []
+
+
+def test_a_restarted_phone_may_count_from_one_again_after_32_s(office: Office) -> None:
+    """A lower CSeq comes from the past only as long as a transaction lives."""
+    office.register(f"<{DESK}>", cseq=50)
+    office.now_s = 31
+    assert office.refused(f"<{DESK}>", cseq=1) == 500
+    office.now_s = 32
+    assert office.register(f"<{DESK}>", cseq=1) == [f"<{DESK}>;expires=1800"]
+    assert office.refused(f"<{DESK}>", cseq=1) == 500
+    assert office.registrar.count() == 1
+
+
+def test_a_restarted_phone_replaces_its_oldest_contact(office: Office) -> None:
+    for number in range(2):
+        office.now_s = number
+        office.register(f"<sip:{number}@10.0.0.5>", call_id=f"life-{number}", device="Phone/1")
+    office.now_s = 3
+    office.register("<sip:2@10.0.0.5>", call_id="life-2", device="Phone/1")
+    assert set(office.contacts()) == {"sip:1@10.0.0.5", "sip:2@10.0.0.5"}
+    assert BindingRemoved("alice", "sip:0@10.0.0.5") in office.journal
+
+
+@pytest.mark.parametrize(
+    ("host", "device"), [(FLOW.remote.host, "Other/1"), ("203.0.113.5", "Phone/1"), (FLOW.remote.host, None)]
+)
+def test_another_device_replaces_nothing(office: Office, host: str, device: str | None) -> None:
+    office.register(f"<{DESK}>", f"<{SOFT}>", device="Phone/1")
+    elsewhere = FLOW._replace(remote=Address(host, 5062))
+    with pytest.raises(Malformed) as caught:
+        office.register("<sip:alice@10.0.0.7>", call_id="other", flow=elsewhere, device=device)
+    assert caught.value.status == 403
+    assert set(office.contacts()) == {DESK, SOFT}
+
+
+@pytest.mark.parametrize(
+    "contact", ["<sip:al\xeece@10.0.0.5>", "<sip:alice@10.0.0.5>;x=\xff", '"Zo\xeb" <sip:alice@10.0.0.5>']
+)
+def test_a_contact_that_is_not_ascii_is_400(office: Office, contact: str) -> None:
+    """It is stored and told back: what no journal can hold may not come in."""
+    assert office.refused(contact) == 400
 
 
 def test_header_parameters_stay_outside_and_uri_parameters_inside(office: Office) -> None:
