@@ -44,8 +44,8 @@ CREATE TABLE binding (
 ) WITHOUT ROWID;
 CREATE TABLE running_call (
     call_id TEXT PRIMARY KEY, mono_ns INTEGER, wall_ns INTEGER, pending TEXT, dialogs TEXT
-) WITHOUT ROWID;
-CREATE TABLE cdr ({_CDR_COLUMNS}, media TEXT) WITHOUT ROWID;
+);
+CREATE TABLE cdr ({_CDR_COLUMNS}, media TEXT);
 CREATE INDEX cdr_by_time ON cdr (invited_ms);
 CREATE INDEX cdr_by_line ON cdr (line, invited_ms);
 PRAGMA user_version = {SCHEMA_VERSION};
