@@ -283,7 +283,8 @@ class Anchor:
 
 def _rtcp_target(section: Media) -> tuple[str, int]:
     """Where a side wants its RTCP: what a=rtcp says, else one port above its RTP (RFC 3605)."""
-    host = section.rtcp_host if _same_family(section.rtcp_host, section.host) else section.host
+    said = section.rtcp_host
+    host = said if said and _same_family(said, section.host) else section.host
     return host, section.rtcp_port or min(section.port + 1, 65535)
 
 
