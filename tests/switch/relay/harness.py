@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -100,18 +102,27 @@ def family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_FIRST = 10_000 + 3000 * (_WORKER % 2)
+_pairs = itertools.cycle(range(_FIRST, _FIRST + 3000, 2))
+"""Ports below those that the kernel deals out, each part of the range for one test process, dealt in turn:
+nobody takes a port between its being found and its being used."""
+
+
 def free_pair(host: str) -> int:
-    """A port that is free together with the next one, found by the kernel."""
-    while True:
+    """An even port that is free together with the next one."""
+    for port in itertools.islice(_pairs, 1500):
         with (
             socket.socket(family(host), socket.SOCK_DGRAM) as first,
             socket.socket(family(host), socket.SOCK_DGRAM) as second,
         ):
-            first.bind((host, 0))
-            port: int = first.getsockname()[1]
-            with contextlib.suppress(OSError, OverflowError):
+            try:
+                first.bind((host, port))
                 second.bind((host, port + 1))
-                return port
+            except OSError:
+                continue
+            return port
+    raise OSError("no pair of ports is free")
 
 
 def open_stream(
