@@ -17,7 +17,7 @@ _REMIND_NS = 60 * NS_PER_S
 class IncomingLeg(Leg):
     """A UAS leg. Exactly one of `answer` and `refuse` settles it, unless the caller gives up first."""
 
-    __slots__ = ("_last_provisional", "_reminder", "invited_sdp", "replied")
+    __slots__ = ("_last_provisional", "_reminder", "invited_sdp")
 
     def __init__(
         self, endpoint: Endpoint, request: Request, flow: Flow, user: LegUser, *, tag: str, follows_flow: bool
@@ -36,7 +36,6 @@ class IncomingLeg(Leg):
         transaction = endpoint.open_invite_server(request, flow)
         transaction.user = self
         self._server_invite = (transaction, request)
-        self.replied = 0
         endpoint.dialogs[self.dialog.call_id, tag] = self
         transaction.respond(endpoint.response(request, 100))
 
@@ -53,7 +52,6 @@ class IncomingLeg(Leg):
         assert self.dialog is not None
         transaction, request = self._server_invite
         self._last_provisional = (status, sdp)
-        self.replied = status
         response = self.endpoint.response(
             request, status, tag=self.dialog.local_tag, fields=self._body_fields(sdp), body=sdp
         )
@@ -70,7 +68,6 @@ class IncomingLeg(Leg):
         self._stop_reminder()
         transaction, request = self._server_invite
         self._server_invite = None
-        self.replied = 200
         if not self.follows_flow and (hop := self.dialog.next_hop()) is not None:
             self.flow = self.flow._replace(remote=hop)
         self._confirm(self.dialog)
@@ -82,7 +79,6 @@ class IncomingLeg(Leg):
             return
         transaction, request = self._server_invite
         self._server_invite = None
-        self.replied = status
         transaction.respond(self.endpoint.response(request, status, tag=self.dialog.local_tag, fields=fields))
         self._finish()
 

@@ -123,10 +123,6 @@ class Registrar:
                 if binding.expires_ns > now.wall_ns:
                     yield user, binding
 
-    def is_registered(self, user: str) -> bool:
-        """Whether the line has any binding, perhaps one about to expire."""
-        return user in self._bindings
-
     def is_reached_by(self, user: str, flow: Flow) -> bool:
         """Whether a contact of this line registered over this flow."""
         return any(binding.flow == flow for binding in self._bindings.get(user, {}).values())

@@ -15,7 +15,6 @@ from switch.sip.headers import SINGLETONS, SPELLINGS, canonical, parse_cseq, par
 from switch.sip.message import Fields, Request, Response
 from switch.sip.uri import parse_name_addr, split_values
 
-MAX_DATAGRAM = 65_535
 MAX_HEADERS = 256
 """Field rows in one message; RFC 4475's longest has 60."""
 

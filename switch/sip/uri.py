@@ -68,13 +68,6 @@ class Uri(NamedTuple):
         """The user part for routing: unescaped, without parameters of a telephone-subscriber."""
         return unescape(self.user).partition(";")[0]
 
-    def param(self, name: str) -> str | None:
-        """The value of a URI parameter; '' for a flag, None when absent."""
-        if not self.params:
-            return None
-        params = split_params(self.params)
-        return (params[name] or "") if name in params else None
-
 
 def parse_uri(text: str) -> Uri:
     """A sip, sips or tel URI.
