@@ -51,6 +51,7 @@ _RELAY_COUNTERS = {
     "unroutable": "Packets with nowhere to go, or that are no media.",
     "overruns": "Packets the kernel dropped before the relay read them.",
     "send_errors": "Packets the kernel refused to send.",
+    "tones": "Warning tones played.",
     "restarts": "Relay processes that died and were replaced.",
     "cpu_us": "Processor time of the relays in microseconds.",
 }

@@ -8,6 +8,11 @@ To the relay (`session` and `stream` are integers, `side` 0 for the caller and 1
     ["aim", session, stream, side, host, port, rtcp_host, rtcp_port, learn_host, clock_rate] the
         side's signalled addresses (rtcp_port 0: on the RTP port, RFC 5761); `learn_host` as in
         `switch.relay.latch`; `clock_rate` in Hz may be left out: 8000; 0: no RTP, any packet passes
+    ["tone", session, stream, side, duration_ms, {payload_type: codec}] the party on `side` hears a
+        warning tone in place of the other party for so long, rounded up to a packet of 20 ms; instead of
+        one that is running; 0: no more. The payload types (decimal strings, as JSON wants it) are those
+        in which it takes "PCMA" or "PCMU" at 8000 Hz, the first one for packets of the relay's own
+        (`switch.relay.tone`)
     ["watch", session, silence_ms]    tell when nothing came for so long; 0: no more
     ["peek", session]                 answered by ["peek", session, streams]
     ["close", session]                frees the ports, answered by ["report", session, streams]
@@ -128,6 +133,9 @@ class Channel:
                     raise TypeError("learn_host is a string or null")
                 clock_rate = rest[0] if rest else 8000
                 table.aim(session, stream, side, (host, port), (rtcp_host, rtcp_port), learn, clock_rate)
+            case ["tone", int(session), int(stream), int(side), int(duration_ms), dict(codecs)]:
+                named = {int(payload_type): str(codec) for payload_type, codec in codecs.items()}
+                table.play(session, stream, side, duration_ms, named, now_ns)
             case ["watch", int(session), int(silence_ms)]:
                 table.watch(session, silence_ms, now_ns)
             case ["peek", int(session)]:

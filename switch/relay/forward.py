@@ -1,4 +1,5 @@
-"""The loop: wait for packets, pass each one on, and once a second look for silent calls.
+"""The loop: wait for packets, pass each one on, and once a second look for silent calls; while a tone plays
+anywhere, keep its beat.
 
 Everything on the way of a packet is written out here, with names bound once, since this is where the relay
 spends its time. One packet is read per ready socket and wake-up: reading until a socket is empty costs one
@@ -16,6 +17,7 @@ from switch.relay.rtp import HEADER_SIZE
 from switch.relay.table import Table
 
 TICK_NS = 1_000_000_000
+TICK_S = 1.0
 LARGEST_DATAGRAM = 65_536
 
 
@@ -34,12 +36,13 @@ def run(control: socket.socket) -> None:
 def _loop(epoll: select.epoll, table: Table, channel: Channel) -> None:
     clock, poll = time.monotonic_ns, epoll.poll
     on_line, at_door = table.lines.get, table.doors.get
+    playing, strike = table.beat.playing, table.beat.strike
     packet = bytearray(LARGEST_DATAGRAM)
     view = memoryview(packet)
     tick_ns = clock() + TICK_NS
     while True:
         commands = False
-        events = poll(1.0)
+        events = poll(strike(clock()) if playing else TICK_S)
         now_ns = clock()
         for descriptor, _ in events:
             port = on_line(descriptor)

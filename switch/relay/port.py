@@ -7,6 +7,9 @@ A port has a *door*, a bound UDP socket where anybody's packets arrive, and once
 second socket on the same address (SO_REUSEPORT), connected to the party. The kernel hands the party's packets
 to the line and everyone else's to the door, so that on the line no address is built, compared or looked up: a
 sixth of the processor time of a packet. Without a line (no descriptor left) the door does for all.
+
+A packet to the party is given to `send_line`, which is the line's own `send`, so that nothing of ours runs
+for it. Only while a tone plays does `send_line` lead through here, line or no line.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from contextlib import suppress
 
 from switch.relay.latch import Latch
 from switch.relay.rtp import Reception
+from switch.relay.tone import Tone
 
 RECEIVE_BUFFER = 131_072  # bytes; the kernel doubles it: some seconds of audio, and bounded
 RTCP_HEADER_SIZE = 8
@@ -43,6 +47,8 @@ class Port(Latch):
         "rtp_exit",
         "send_errors",
         "send_line",
+        "tone",
+        "tones",
         "unroutable",
     )
 
@@ -62,6 +68,8 @@ class Port(Latch):
         self.line: socket.socket | None = None
         self.read_line: Callable[[bytearray], int] = self.door.recv_into  # bound once, called for each packet
         self.send_line: Callable[[memoryview], int] | None = None  # None also while the party is held
+        self.tone: Tone | None = None  # what the party hears in place of the other one
+        self.tones = 0  # how many were begun
         self.reception = Reception()
         self.other_packets = 0  # RTCP, and keep-alives too short for RTP
         self.other_ns = 0
@@ -91,7 +99,7 @@ class Port(Latch):
             while True:  # between bind and connect a stranger's packet may have come in
                 line.recv(1)
         self.line, self.read_line = line, line.recv_into
-        self.send_line = line.send if self.target is not None else None
+        self._choose_send()
         return line
 
     def disconnect(self) -> None:
@@ -99,13 +107,27 @@ class Port(Latch):
         if self.line is not None:
             self._past_overruns += _overruns(self.line)
             self.line.close()
-            self.line = self.send_line = None
+            self.line = None
             self.read_line = self.door.recv_into
+            self._choose_send()
 
     def close(self) -> None:
         """Free the port at once."""
         self.disconnect()
         self.door.close()
+
+    def play(self, tone: Tone | None) -> None:
+        """Let the party hear a tone in place of the other party from now on; None: no more."""
+        self.tone = tone
+        if tone is not None:
+            self.tones += 1
+        self._choose_send()
+
+    def send(self, packet: memoryview | bytes) -> int:
+        """Send a packet to the party as it is; nothing while the party is held. Raises OSError."""
+        if self.target is None:
+            return 0
+        return self.door.sendto(packet, self.target) if self.line is None else self.line.send(packet)
 
     def count_other(self, packet: bytearray, size: int, now_ns: int) -> Port | None:
         """Count a packet that is not RTP, and say where it leaves."""
@@ -127,6 +149,17 @@ class Port(Latch):
         """Packets the kernel threw away since the relay did not read in time."""
         present = _overruns(self.line) if self.line is not None else 0
         return self._past_overruns + present + _overruns(self.door)
+
+    def _choose_send(self) -> None:
+        if self.tone is not None:
+            self.send_line = self._send_tone
+        else:
+            self.send_line = self.line.send if self.line is not None and self.target is not None else None
+
+    def _send_tone(self, packet: memoryview) -> int:
+        if self.tone is not None:
+            self.tone.fill(packet)
+        return self.send(packet)
 
     def _socket(self) -> socket.socket:
         sock = socket.socket(self.family, socket.SOCK_DGRAM)

@@ -12,10 +12,12 @@ from __future__ import annotations
 import resource
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from switch.relay.beat import Beat
 from switch.relay.port import Port, address_of, is_local, is_unspecified
+from switch.relay.tone import Tone
 
 NS_PER_MS = 1_000_000
 
@@ -65,11 +67,13 @@ class Session:
 
 
 class Table:
-    """All sessions. `doors` and `lines` map descriptors to ports; `register` is told each new socket."""
+    """All sessions. `doors` and `lines` map descriptors to ports; `register` is told each new socket; `beat`
+    keeps the tones going."""
 
     def __init__(self, register: Callable[[socket.socket], None]) -> None:
         self.doors: dict[int, Port] = {}
         self.lines: dict[int, Port] = {}
+        self.beat = Beat()
         self._register = register
         self._sessions: dict[int, Session] = {}
         self._local: dict[tuple[str, int], Port] = {}
@@ -132,6 +136,8 @@ class Table:
         signalled_rtcp = self._foreign(port.family, rtcp) if rtcp[1] else None
         port.reception.clock_rate = clock_rate or 8000
         port.any_packet = clock_rate == 0
+        if port.any_packet:  # from speech to fax (T.38): that is no place for RTP of ours
+            self.beat.stop(port)
         self._hang_up(port)
         port.aim(signalled, learn_host, sending=_is_open(signalled))
         if not held.rtcp:
@@ -154,6 +160,32 @@ class Table:
             else:
                 self.lines[line.fileno()] = port
         return True
+
+    def play(
+        self,
+        session: int,
+        stream: int,
+        side: int,
+        duration_ms: int,
+        codecs: Mapping[int, str],
+        now_ns: int,
+    ) -> None:
+        """Let the party on `side` hear a warning tone in place of the other party from now on, instead of one
+        that may be running; 0: no more. Raises LookupError or ValueError, and then changes nothing.
+        """
+        held = self._sessions[session].streams[stream]
+        if side not in (0, 1):
+            raise ValueError(f"side {side}")
+        if duration_ms < 0:
+            raise ValueError(f"duration {duration_ms}")
+        port = held.rtp[side]
+        if not duration_ms:
+            self.beat.stop(port)
+            return
+        if port.any_packet:
+            raise ValueError("a tone in a stream that is no RTP")
+        tone = Tone(codecs, held.rtp[1 - side].reception, now_ns, now_ns + duration_ms * NS_PER_MS)
+        self.beat.start(port, tone, now_ns)
 
     def watch(self, session: int, silence_ms: int, now_ns: int) -> None:
         """Report once when nothing came for `silence_ms` from now on; 0: no more. Raises LookupError."""
@@ -189,6 +221,7 @@ class Table:
         held = self._sessions.pop(session, None)
         for port in held.ports() if held is not None else ():
             _count(port, self._past)
+            self.beat.stop(port)
             self._hang_up(port)
             del self.doors[port.door.fileno()], self._local[port.local]
             port.close()
@@ -224,7 +257,16 @@ class Table:
         return host, port
 
 
-COUNTERS = ("packets", "bytes", "other_packets", "strangers", "overruns", "unroutable", "send_errors")
+COUNTERS = (
+    "packets",
+    "bytes",
+    "other_packets",
+    "strangers",
+    "overruns",
+    "unroutable",
+    "send_errors",
+    "tones",
+)
 
 
 def _count(port: Port, totals: Counter[str]) -> None:
@@ -235,6 +277,7 @@ def _count(port: Port, totals: Counter[str]) -> None:
     totals["overruns"] += port.overruns()
     totals["unroutable"] += port.unroutable
     totals["send_errors"] += port.send_errors
+    totals["tones"] += port.tones
 
 
 def _side_stats(stream: Stream, side: int, opened_ns: int) -> SideStats:

@@ -1,0 +1,61 @@
+"""When the relay has to send of its own: the ports towards whose parties a tone plays, and a beat of 20 ms at
+which each of them is looked at.
+
+One beat serves all, so that many tones at once cost one look each every 20 ms and not one for every packet
+that passes. While no tone plays there is no beat, and the loop sleeps as long as nothing comes.
+"""
+
+from __future__ import annotations
+
+from switch.relay.port import Port
+from switch.relay.tone import PACKET_NS, Tone
+
+NS_PER_S = 1_000_000_000
+
+
+class Beat:
+    """`playing` has the ports with a tone; it is read for each wake-up of the loop."""
+
+    __slots__ = ("_next_ns", "playing")
+
+    def __init__(self) -> None:
+        self.playing: set[Port] = set()
+        self._next_ns = 0
+
+    def start(self, port: Port, tone: Tone, now_ns: int) -> None:
+        """Play `tone` towards the party of `port`, in place of one that may be running."""
+        if not self.playing:
+            self._next_ns = now_ns + PACKET_NS
+        self.playing.add(port)
+        port.play(tone)
+
+    def stop(self, port: Port) -> None:
+        """Let the party hear the other one again; nothing where no tone plays."""
+        self.playing.discard(port)
+        port.play(None)
+
+    def strike(self, now_ns: int) -> float:
+        """Send what is due, end the tones that are over; the seconds until the next beat.
+
+        A beat that was missed is not made up for: nobody wants the sound of a moment that has passed.
+        """
+        late_ns = now_ns - self._next_ns
+        if late_ns >= 0:
+            beats = 1 + late_ns // PACKET_NS
+            self._next_ns += beats * PACKET_NS
+            for port in tuple(self.playing):
+                self._look_at(port, now_ns, beats)
+        return (self._next_ns - now_ns) / NS_PER_S
+
+    def _look_at(self, port: Port, now_ns: int, beats: int) -> None:
+        tone = port.tone
+        if tone is None or now_ns >= tone.ends_ns:
+            self.stop(port)
+            return
+        packet = tone.beat(now_ns, beats)
+        if packet is None:
+            return
+        try:
+            port.send(packet)
+        except OSError:
+            port.send_errors += 1
