@@ -77,7 +77,7 @@ class Machine:
         self.lives = 0
         self.deaths: list[Moment] = []
         self.journal = Journal(random, later, lambda full: self.feed(JournalState(full)))
-        self.relay = VirtualRelay(random, later, self._hear, quiet_ms)
+        self.relay = VirtualRelay(random, later, self._hear, quiet_ms, lambda: moment().mono_ns)
         self._random = random
         self._moment = moment
         self._later = later

@@ -23,12 +23,24 @@ class Session:
     watch: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """A warning tone that was ordered: towards which side of which session, when by the virtual clock, for
+    how long, and the codec of each payload type."""
+
+    session: int
+    side: int
+    at_ns: int
+    duration_ms: int
+    codecs: dict[str, str]
+
+
 COUNTS = {"packets": 500, "bytes": 86_000, "lost": 5, "jitter_ms": 3}
 
 
 class VirtualRelay:
-    """`tell` takes what the relay says, `later` lets time pass, `quiet_ms` knows for how long an address has
-    sent nothing."""
+    """`tell` takes what the relay says, `later` lets time pass, `now_ns` reads the clock, `quiet_ms` knows
+    for how long an address has sent nothing."""
 
     def __init__(
         self,
@@ -36,6 +48,7 @@ class VirtualRelay:
         later: Callable[[int, Callable[[], None]], None],
         tell: Callable[[RelayMessage], None],
         quiet_ms: Callable[[tuple[str, int]], int],
+        now_ns: Callable[[], int],
     ) -> None:
         self.weather = Weather()
         self.sessions: dict[int, Session] = {}
@@ -43,10 +56,12 @@ class VirtualRelay:
         self.unreported = 0
         """How many reports a mute relay has owed."""
         self.commands: list[list[Any]] = []
+        self.tones: list[Tone] = []
         self._random = random
         self._later = later
         self._tell = tell
         self._quiet_ms = quiet_ms
+        self._now_ns = now_ns
         self._gone: set[int] = set()
         """Sessions that failed to open or ended with the process: told of so, but perhaps too late."""
         self._life = 0
@@ -72,6 +87,10 @@ class VirtualRelay:
                 int(clock_rate),
             ] if number == session and side in (0, 1) and clock_rate > 0:
                 self._aim(session, stream, side, (host, port))
+            case ["tone", number, int(stream), int(side), int(duration_ms), dict(codecs)] if (
+                number == session and side in (0, 1) and duration_ms >= 0 and _playable(codecs)
+            ):
+                self._play(stream, Tone(session, side, self._now_ns(), duration_ms, codecs))
             case ["watch", number, int(silence_ms)] if number == session:
                 self._watch(session, silence_ms)
             case ["close", number] if number == session:
@@ -119,6 +138,13 @@ class VirtualRelay:
             held.aims[stream, side] = target
         elif session not in self._gone:
             self.complaints.append(f"session {session} stream {stream} is aimed before it is open")
+
+    def _play(self, stream: int, tone: Tone) -> None:
+        held = self.sessions.get(tone.session)
+        if held is not None and stream in held.ports:
+            self.tones.append(tone)
+        elif tone.session not in self._gone:
+            self.complaints.append(f"session {tone.session} stream {stream} is to play and is not open")
 
     def _watch(self, session: int, silence_ms: int) -> None:
         held = self.sessions.get(session)
@@ -169,3 +195,11 @@ class VirtualRelay:
 
     def _by_chance(self, per_mille: int) -> bool:
         return bool(per_mille) and self._random.randrange(1000) < per_mille
+
+
+def _playable(codecs: dict[Any, Any]) -> bool:
+    """Whether the relay would take these codecs by payload type, written as JSON has them."""
+    return bool(codecs) and all(
+        isinstance(payload_type, str) and payload_type.isdigit() and codec in ("PCMA", "PCMU")
+        for payload_type, codec in codecs.items()
+    )
