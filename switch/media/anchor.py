@@ -8,7 +8,7 @@ renewed are all this one step, so nothing here counts offers; `call` does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any
@@ -169,6 +169,22 @@ class Anchor:
         self._listening = True
         self._watch()
 
+    def play_tone(self, sides: Collection[int], duration_ms: int) -> bool:
+        """Let the parties on `sides` hear a warning tone in place of each other for `duration_ms` (0: no
+        more); whether any of them can.
+
+        Those can who have agreed to G.711 and do not hold the call: each in its first audio stream of that
+        kind. A relay that dies takes the tone along.
+        """
+        played = False
+        for side in sides if self.open else ():
+            for stream, sections in enumerate(self._sections):
+                if codecs := _tone_codecs(sections[side], sections[1 - side]):
+                    self._command(["tone", self.session, stream, side, duration_ms, codecs])
+                    played = True
+                    break
+        return played
+
     def reopen(self) -> None:
         """The relay process died and another has taken its place: the same ports and parties again."""
         aimed, self._aimed = self._aimed, {}
@@ -279,6 +295,19 @@ class Anchor:
 
     def _command(self, command: list[Any]) -> None:
         self._order(Relay(self.session, command))
+
+
+def _tone_codecs(hearing: Media | None, speaking: Media | None) -> dict[str, str]:
+    """The payload types in which a side can be made to hear a tone, as the relay is told them: those that it
+    takes, of the codecs that the other side takes too (all of them while that has said nothing)."""
+    if hearing is None or hearing.kind != "audio" or not hearing.relayed or hearing.held:
+        return {}
+    takes = hearing.g711
+    if speaking is None:
+        agreed = set(takes.values())
+    else:
+        agreed = set(speaking.g711.values()) if speaking.relayed else set()
+    return {str(payload_type): codec for payload_type, codec in takes.items() if codec in agreed}
 
 
 def _rtcp_target(section: Media) -> tuple[str, int]:

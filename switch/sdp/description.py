@@ -27,6 +27,7 @@ _HIDDEN = (
     "a=path:",
 )
 UNSPECIFIED = ("0.0.0.0", "::")
+_STATIC = {0: "PCMU/8000", 8: "PCMA/8000"}
 
 
 @dataclass(slots=True)
@@ -60,21 +61,42 @@ class Media:
         RTP."""
         if not self.rtp:
             return 0
-        mark = f"a=rtpmap:{self.formats.partition(' ')[0]} "
-        for line in self.lines:
-            if line.startswith(mark):
-                rate = line[len(mark) :].split("/")[1:2]
-                return (
-                    int(rate[0])
-                    if rate and rate[0].isascii() and rate[0].isdigit() and len(rate[0]) <= 6 and int(rate[0])
-                    else 8000
-                )
-        return 8000
+        rate = self._encoding(self.formats.partition(" ")[0]).split("/")[1:2]
+        return (
+            int(rate[0])
+            if rate and rate[0].isascii() and rate[0].isdigit() and len(rate[0]) <= 6 and int(rate[0])
+            else 8000
+        )
+
+    @property
+    def g711(self) -> dict[int, str]:
+        """The payload types in which its sender takes "PCMA" or "PCMU" at 8000 Hz, the one it likes best
+        first (RFC 3264 section 5.1). 8 and 0 need no a=rtpmap (RFC 3551 section 6). Empty where the payload
+        is encrypted."""
+        if self.proto.upper() not in ("RTP/AVP", "RTP/AVPF"):
+            return {}
+        found: dict[int, str] = {}
+        for text in self.formats.split():
+            if not (text.isascii() and text.isdigit() and len(text) <= 3):
+                continue
+            payload_type = int(text)
+            if payload_type > 127 or 64 <= payload_type <= 95:  # those would be taken for RTCP (RFC 5761)
+                continue
+            encoding = self._encoding(text) or _STATIC.get(payload_type, "")
+            name, _, rate = encoding.strip().upper().partition("/")
+            if name in ("PCMA", "PCMU") and rate in ("8000", "8000/1"):
+                found[payload_type] = name
+        return found
 
     @property
     def held(self) -> bool:
         """Whether its sender does not want to receive now (RFC 3264 section 8.4, and the older 0.0.0.0)."""
         return self.host in UNSPECIFIED or self.direction in ("sendonly", "inactive")
+
+    def _encoding(self, payload_type: str) -> str:
+        """What a=rtpmap says of a format: name/clock rate, perhaps /channels; empty where it says nothing."""
+        mark = f"a=rtpmap:{payload_type} "
+        return next((line[len(mark) :] for line in self.lines if line.startswith(mark)), "")
 
 
 @dataclass(slots=True)

@@ -342,3 +342,117 @@ def test_a_new_relay_process_is_given_everything_again(studio: Studio) -> None:
     before = sorted(map(str, studio.taken()))
     studio.anchor.reopen()
     assert sorted(map(str, studio.taken())) == before
+
+
+def g711(port: int, host: str, formats: str, *lines: str, proto: str = "RTP/AVP") -> bytes:
+    """A body whose one audio section has these formats."""
+    return body(port, host, *lines).replace(b"RTP/AVP 8", f"{proto} {formats}".encode())
+
+
+def agreed(studio: Studio, caller: bytes, callee: bytes) -> Anchor:
+    studio.anchor.relay(CALLER, caller)
+    studio.anchor.relay(CALLEE, callee)
+    studio.taken()
+    return studio.anchor
+
+
+def test_both_sides_hear_a_tone_each_in_what_it_takes(studio: Studio) -> None:
+    dynamic = "a=rtpmap:97 PCMU/8000"
+    anchor = agreed(
+        studio,
+        g711(5004, "10.0.0.5", "0 8 101", "a=rtpmap:101 telephone-event/8000"),
+        g711(6004, "10.0.1.9", "8 97", dynamic),
+    )
+    assert anchor.play_tone((CALLER, CALLEE), 500)
+    assert studio.taken() == [
+        ["tone", 0, CALLER, 500, {"0": "PCMU", "8": "PCMA"}],
+        ["tone", 0, CALLEE, 500, {"8": "PCMA", "97": "PCMU"}],
+    ]
+
+
+def test_one_side_alone_hears_it_and_it_can_be_called_off(studio: Studio) -> None:
+    anchor = agreed(studio, body(5004), body(6004, "10.0.1.9"))
+    assert anchor.play_tone([CALLEE], 500)
+    assert anchor.play_tone([CALLEE], 0)
+    assert studio.taken() == [["tone", 0, CALLEE, 500, {"8": "PCMA"}], ["tone", 0, CALLEE, 0, {"8": "PCMA"}]]
+    assert not anchor.play_tone([], 500)
+
+
+def test_only_codecs_that_both_sides_take_carry_it(studio: Studio) -> None:
+    anchor = agreed(studio, g711(5004, "10.0.0.5", "0 8"), g711(6004, "10.0.1.9", "8"))
+    assert anchor.play_tone((CALLER,), 500)
+    assert studio.of("tone") == [[0, CALLER, 500, {"8": "PCMA"}]]
+
+
+G722 = g711(6004, "10.0.1.9", "9")
+
+
+@pytest.mark.parametrize(
+    ("caller", "callee"),
+    [
+        pytest.param(g711(5004, "10.0.0.5", "9"), G722, id="neither knows G.711"),
+        pytest.param(g711(5004, "10.0.0.5", "9 8"), G722, id="the callee chose another codec"),
+        pytest.param(g711(5004, "10.0.0.5", "0"), g711(6004, "10.0.1.9", "8"), id="nothing in common"),
+        pytest.param(body(5004), body(0, "10.0.1.9"), id="rejected"),
+        pytest.param(
+            g711(5004, "10.0.0.5", "8", proto="RTP/SAVP"),
+            g711(6004, "10.0.1.9", "8", proto="RTP/SAVP"),
+            id="encrypted",
+        ),
+        pytest.param(
+            g711(5004, "10.0.0.5", "t38", proto="udptl"),
+            g711(6004, "10.0.1.9", "t38", proto="udptl"),
+            id="fax",
+        ),
+        pytest.param(
+            body(5004, "10.0.0.5", "a=inactive"), body(6004, "10.0.1.9", "a=inactive"), id="held by both"
+        ),
+    ],
+)
+def test_a_tone_that_nobody_would_hear_is_not_ordered(studio: Studio, caller: bytes, callee: bytes) -> None:
+    anchor = agreed(studio, caller, callee)
+    assert not anchor.play_tone((CALLER, CALLEE), 500)
+    assert studio.taken() == []
+
+
+def test_who_holds_the_call_hears_no_tone_and_who_is_held_does(studio: Studio) -> None:
+    anchor = agreed(studio, body(5004, "10.0.0.5", "a=sendonly"), body(6004, "10.0.1.9", "a=recvonly"))
+    assert anchor.play_tone((CALLER, CALLEE), 500)
+    assert studio.taken() == [["tone", 0, CALLEE, 500, {"8": "PCMA"}]]
+
+
+def test_the_first_audio_stream_that_can_carry_it_does(studio: Studio) -> None:
+    more = "m=audio 5008 RTP/AVP 8\r\nm=audio 5012 RTP/AVP 8\r\n"
+    caller = body(5004, more=more).replace(b"audio 5004", b"video 5004")
+    callee = body(6004, "10.0.1.9", more=more).replace(b"audio 6004", b"video 6004")
+    assert agreed(studio, caller, callee).play_tone((CALLEE,), 500)
+    assert studio.taken() == [["tone", 1, CALLEE, 500, {"8": "PCMA"}]]
+
+
+def test_a_tone_goes_by_what_was_agreed_last(studio: Studio) -> None:
+    anchor = agreed(studio, body(5004), body(6004, "10.0.1.9"))
+    agreed(studio, g711(5004, "10.0.0.5", "9"), G722)
+    assert not anchor.play_tone((CALLER, CALLEE), 500)
+
+
+def test_the_caller_can_hear_a_tone_before_the_callee_has_said_anything(studio: Studio) -> None:
+    studio.anchor.relay(CALLER, body(5004))
+    studio.taken()
+    assert studio.anchor.play_tone((CALLER, CALLEE), 500)
+    assert studio.taken() == [["tone", 0, CALLER, 500, {"8": "PCMA"}]]
+
+
+def test_without_media_there_is_no_tone(studio: Studio) -> None:
+    assert not studio.anchor.play_tone((CALLER, CALLEE), 500)
+    anchor = agreed(studio, body(5004), body(6004, "10.0.1.9"))
+    anchor.close()
+    studio.taken()
+    assert not anchor.play_tone((CALLER, CALLEE), 500)
+    assert studio.taken() == []
+
+
+def test_a_new_relay_process_is_not_told_of_a_tone(studio: Studio) -> None:
+    agreed(studio, body(5004), body(6004, "10.0.1.9")).play_tone((CALLER,), 500)
+    studio.taken()
+    studio.anchor.reopen()
+    assert studio.of("tone") == []

@@ -256,3 +256,29 @@ def test_no_prefix_raises_anything_else(end: int) -> None:
         parse((HEAD + AUDIO)[:end].encode())
     except Malformed as error:
         assert error.status in (400, 488)  # noqa: PT017 - either is right, an accident is not
+
+
+@pytest.mark.parametrize(
+    ("section", "takes"),
+    [
+        ("RTP/AVP 0 8", {0: "PCMU", 8: "PCMA"}),
+        ("RTP/AVP 8 0 18 101", {8: "PCMA", 0: "PCMU"}),
+        ("RTP/AVPF 8", {8: "PCMA"}),
+        ("RTP/AVP 8\na=rtpmap:8 PCMA/8000", {8: "PCMA"}),
+        ("RTP/AVP 96 97\na=rtpmap:97 pcma/8000/1\na=rtpmap:96 PCMU/8000", {96: "PCMU", 97: "PCMA"}),
+        ("RTP/AVP 96\na=rtpmap:96 PCMA/16000", {}),
+        ("RTP/AVP 96\na=rtpmap:96 PCMA/8000/2", {}),
+        ("RTP/AVP 96\na=rtpmap:96 PCMA", {}),
+        ("RTP/AVP 96\na=rtpmap:9 PCMA/8000", {}),
+        ("RTP/AVP 9 13 18", {}),
+        ("RTP/AVP 72 128 x -8 \u0668\na=rtpmap:72 PCMA/8000\na=rtpmap:128 PCMA/8000", {}),
+        ("RTP/SAVP 8", {}),
+        ("UDP/TLS/RTP/SAVPF 8", {}),
+        ("udptl t38", {}),
+        ("TCP/MSRP *", {}),
+    ],
+)
+def test_payload_types_that_are_g711(section: str, takes: dict[int, str]) -> None:
+    """RFC 3551 section 6 and a=rtpmap, in the order of preference."""
+    found = described(HEAD + f"m=audio 49170 {section}\n").media[0].g711
+    assert list(found.items()) == list(takes.items())
