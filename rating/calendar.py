@@ -1,8 +1,9 @@
 """Peak and off-peak, and the calendar month, in Belgian local time (R-PEAK-01, -02, -03; R-BUN-01).
 
 Peak is Monday to Friday, not a legal holiday, from 08:00:00 to before 16:00:00 in Europe/Brussels. The
-edges of all the years covered are compiled once into whole UTC seconds, so that a question is one binary
-search and daylight saving is settled beforehand. Where the holidays come from is the loader's concern.
+edges of all the years covered, of peak hours and of months, are compiled once into whole UTC seconds, so
+that a question is one binary search and daylight saving is settled beforehand. Where the holidays come from
+is the loader's concern.
 """
 
 from __future__ import annotations
@@ -32,9 +33,7 @@ def local_midnight_s(day: date) -> int:
 def month_at(utc_s: int) -> tuple[str, int]:
     """The local calendar month (`"2026-12"`) of an instant, and the UTC second the next one begins."""
     local = datetime.fromtimestamp(utc_s, BRUSSELS)
-    year, month = local.year, local.month
-    following = date(year, month + 1, 1) if month < 12 else date(year + 1, 1, 1)
-    return f"{year:04d}-{month:02d}", local_midnight_s(following)
+    return _month_name(local), local_midnight_s(_next_month(local))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,8 @@ class Calendar:
     from_s: int
     until_s: int
     _edges: tuple[int, ...]  # peak begins at the even positions and ends at the odd ones
+    _months: tuple[int, ...]  # where each month of the span begins, and at the last position the span ends
+    _names: tuple[str, ...]
 
     def is_peak(self, wall_ns: int) -> bool:
         """Whether a second that starts at this instant is charged at peak; always False outside the span."""
@@ -54,6 +55,14 @@ class Calendar:
         """Whether it is peak, and the second at which that changes (`NEVER_S`: no more in the span)."""
         index = bisect_right(self._edges, utc_s)
         return index & 1 == 1, self._edges[index] if index < len(self._edges) else NEVER_S
+
+    def month_at(self, utc_s: int) -> tuple[str, int]:
+        """The local calendar month of an instant, and the second the next one begins; known outside the span
+        as well."""
+        index = bisect_right(self._months, utc_s)
+        if 0 < index < len(self._months):
+            return self._names[index - 1], self._months[index]
+        return month_at(utc_s)
 
     def covers(self, wall_ns: int) -> bool:
         """Whether the holidays of this instant's year are known."""
@@ -69,7 +78,18 @@ def compile_calendar(holidays: Iterable[date], years: range) -> Calendar:
         day = date.fromordinal(ordinal)
         if day.weekday() < 5 and day not in frozen:
             edges += (_utc_s(day, PEAK_FROM), _utc_s(day, PEAK_UNTIL))
-    return Calendar(frozen, local_midnight_s(first), local_midnight_s(after), tuple(edges))
+    months = [date(year, month, 1) for year in years for month in range(1, 13)]
+    starts = tuple(local_midnight_s(day) for day in (*months, after))
+    names = tuple(map(_month_name, months))
+    return Calendar(frozen, starts[0], starts[-1], tuple(edges), starts, names)
+
+
+def _month_name(day: date) -> str:
+    return f"{day.year:04d}-{day.month:02d}"
+
+
+def _next_month(day: date) -> date:
+    return date(day.year, day.month + 1, 1) if day.month < 12 else date(day.year + 1, 1, 1)
 
 
 def _utc_s(day: date, at: time) -> int:

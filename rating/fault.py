@@ -153,6 +153,14 @@ class Table:
             self.fault(key, "must be a whole number, not negative")
         return 0
 
+    def flag(self, key: str) -> bool:
+        """True or false; false when the key is absent."""
+        value = self._take(key, False)
+        if isinstance(value, bool):
+            return value
+        self.fault(key, "must be true or false")
+        return False
+
     def amount(self, key: str, default: str | None = None) -> int:
         """An amount in euros, written as a string: a TOML number would pass through binary floating point."""
         value = self._take(key, default)

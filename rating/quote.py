@@ -10,8 +10,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rating.charge import Terms
-from rating.tariff import FREE_PRICE, Period, Rate, TariffBook
+from rating.tariff import FREE_PRICE, Period, TariffBook
+from rating.terms import Terms
 from rating.zone import FREE_ROW, Destination
 
 
@@ -35,19 +35,13 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What the call will be priced by, frozen at admission.
-
-    `rate` is that of its first second and `bundled` whether the bundle pays instead while it lasts; set-up
-    is due only when it does not. `cut_s` is the longest the call may last by its price row, if that says
-    so.
-    """
+    """What the call will be priced by, frozen at admission. `cut_s` is the longest it may last by its price
+    row, if that says so."""
 
     destination: Destination
     plan: str
     options: tuple[str, ...]
     version: str
-    rate: Rate
-    bundled: bool
     cut_s: int | None
     terms: Terms
 
@@ -76,14 +70,11 @@ def quote(
                 RefusalReason.NO_PRICE, f"{destination.price} has no price in {plan_id}, {tariff.version}"
             )
     current = periods[0]
-    rate, bundled = current.price.at(book.calendar.is_peak(wall_ns))
     return Quote(
         destination,
         plan_id,
         tuple(options),
         current.version,
-        rate,
-        bundled,
         current.price.cut_s,
         Terms(book.calendar, periods),
     )

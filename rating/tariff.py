@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from rating.calendar import NS_PER_S, Calendar
+from rating.calendar import NEVER_S, NS_PER_S, Calendar
 from rating.zone import Destinations
 
 
@@ -38,11 +38,6 @@ class Price:
     peak_bundle: bool = False
     off_peak_bundle: bool = False
     cut_s: int | None = None
-
-    @property
-    def flat(self) -> bool:
-        """Whether peak and off-peak are alike, so that the clock has no say."""
-        return self.peak == self.off_peak and self.peak_bundle == self.off_peak_bundle
 
     def at(self, peak: bool) -> tuple[Rate, bool]:
         """The rate, and whether the bundle pays for it while it lasts."""
@@ -96,6 +91,15 @@ class Plan:
     options: tuple[str, ...]
     prices: Mapping[str, Price]
     one_off: Mapping[str, int]
+    capped: bool = False
+    """Whether the out-of-bundle cap holds for it (R-CAP-01)."""
+
+
+class Cap(NamedTuple):
+    """The out-of-bundle cap a month, including VAT, of contracts concluded after a day (None: the others)."""
+
+    concluded_after: date | None
+    amount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,22 @@ class Tariff:
     plans: Mapping[str, Plan]
     options: Mapping[str, Option]
     special: Mapping[str, Price]
+    caps: tuple[Cap, ...] = ()
+    """In the order of their days."""
+    until_s: int = NEVER_S
+    """The second at which it ends, where no later version has taken over by then."""
+
+    def cap(self, plan_id: str, concluded: date | None) -> int | None:
+        """The out-of-bundle cap of a contract, including VAT; None for none. A contract without a date counts
+        as a new one (R-CAP-01)."""
+        plan = self.plans.get(plan_id)
+        if plan is None or not plan.capped:
+            return None
+        found = None
+        for after, amount in self.caps:
+            if concluded is None or after is None or concluded > after:
+                found = amount
+        return found
 
     def orderable(self, plan_id: str, options: Collection[str]) -> bool:
         """Whether this plan exists and takes all of these options (R-OPT-01 to -03)."""
@@ -155,8 +175,8 @@ class TariffBook:
 
     def version_at(self, wall_ns: int) -> Tariff | None:
         """The tariff in force at an instant (UTC nanoseconds), or None before the first."""
-        versions = self.versions_from(wall_ns)
-        return versions[0] if versions and versions[0].from_s <= wall_ns // NS_PER_S else None
+        versions, at = self.versions_from(wall_ns), wall_ns // NS_PER_S
+        return versions[0] if versions and versions[0].from_s <= at < versions[0].until_s else None
 
     def versions_from(self, wall_ns: int) -> tuple[Tariff, ...]:
         """The tariff in force at an instant, if any, and all the later ones."""

@@ -7,12 +7,13 @@ amounts include VAT (R-SPC-03, R-SPC-04).
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 from pathlib import Path
 
 from rating import money
-from rating.calendar import local_midnight_s
+from rating.calendar import NEVER_S, local_midnight_s
 from rating.fault import DataFile, Fault, Table, csv_rows, toml_table
-from rating.tariff import Change, Option, Plan, Price, Rate, Tariff
+from rating.tariff import Cap, Change, Option, Plan, Price, Rate, Tariff
 
 MAXIMA_FILE = "tariffs/legal-maxima.csv"
 
@@ -45,12 +46,7 @@ def read_tariffs(config_dir: Path, premium: set[str], faults: list[Fault]) -> li
         if (tariff := _tariff(root, vat_percent, special, premium)) is None:
             continue
         for other in tariffs:
-            if other.from_s == tariff.from_s:
-                root.fault(
-                    "valid_from", f"is that of version {other.version}; one tariff is in force at a time"
-                )
-            if other.version == tariff.version:
-                root.fault("version", f"{tariff.version} is used twice")
+            _check_apart(root, tariff, other)
         tariffs.append(tariff)
     for path in folder.glob("*.csv"):
         if f"tariffs/{path.name}" not in referred:
@@ -58,20 +54,53 @@ def read_tariffs(config_dir: Path, premium: set[str], faults: list[Fault]) -> li
     return tariffs
 
 
+def _check_apart(root: Table, tariff: Tariff, other: Tariff) -> None:
+    """One tariff is in force at a time: a version ends where the next begins, or before."""
+    if other.version == tariff.version:
+        root.fault("version", f"{tariff.version} is used twice")
+    if other.from_s == tariff.from_s:
+        root.fault("valid_from", f"is that of version {other.version}; one tariff is in force at a time")
+        return
+    first, second = sorted((tariff, other), key=lambda one: one.from_s)
+    if first.until_s != NEVER_S and first.until_s > second.from_s:
+        key = "valid_until" if first is tariff else "valid_from"
+        root.fault(key, f"overlaps version {other.version}; one tariff is in force at a time")
+
+
 def _tariff(root: Table, vat_percent: int, special: dict[str, Price], premium: set[str]) -> Tariff | None:
     version, valid_from = root.text("version"), root.date("valid_from")
+    valid_until = root.date("valid_until") if "valid_until" in root else None
+    caps = _caps(root)
     options = {name: _option(name, table) for name, table in root.tables("option").items()}
     plans: dict[str, Plan] = {}
     for name, table in root.tables("plan").items():
         plans[name] = _plan(name, table, plans, options)
         for row in sorted(premium & plans[name].prices.keys()):
             table.fault("price", f"{row} is a special number's and belongs into the special file")
+        if plans[name].capped and not caps:
+            table.fault("capped", "needs a [cap] table")
+    if valid_from is not None and valid_until is not None and valid_until < valid_from:
+        root.fault("valid_until", "is before valid_from")
     root.close()
     if valid_from is None or valid_from.year not in _YEARS:
         if valid_from is not None:
             root.fault("valid_from", f"is not from {_YEARS[0]} to {_YEARS[-1]}")
         return None
-    return Tariff(version, valid_from, local_midnight_s(valid_from), vat_percent, plans, options, special)
+    until_s = NEVER_S if valid_until is None else local_midnight_s(valid_until + timedelta(days=1))
+    from_s = local_midnight_s(valid_from)
+    return Tariff(version, valid_from, from_s, vat_percent, plans, options, special, caps, until_s)
+
+
+def _caps(root: Table) -> tuple[Cap, ...]:
+    """The tables `[cap.NAME]`, by the day after which a contract was concluded."""
+    caps: list[Cap] = []
+    for table in root.tables("cap").values():
+        after = table.date("concluded_after") if "concluded_after" in table else None
+        if any(cap.concluded_after == after for cap in caps):
+            table.fault("concluded_after", "is that of another cap")
+        caps.append(Cap(after, table.amount("amount")))
+        table.close()
+    return tuple(sorted(caps, key=lambda cap: cap.concluded_after or date.min))
 
 
 def _plan(name: str, table: Table, plans: dict[str, Plan], options: dict[str, Option]) -> Plan:
@@ -101,6 +130,7 @@ def _plan(name: str, table: Table, plans: dict[str, Plan], options: dict[str, Op
         orderable,
         prices,
         table.amounts("one_off"),
+        table.flag("capped"),
     )
     table.close()
     return plan

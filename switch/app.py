@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from switch import configuration as configured
+from switch.call.charging import month_before
 from switch.configuration import Configuration, settings_of
 from switch.core import Switch
 from switch.net.clock import SystemClock, SystemEntropy
@@ -24,7 +25,18 @@ from switch.net.relays import RelayPool
 from switch.net.resolver import Resolver
 from switch.net.store import Store
 from switch.net.udp import UdpListener
-from switch.ports import Address, EndCall, Entropy, JournalState, Note, RelayDied, RelayMessage, StopCalls
+from switch.ports import (
+    NS_PER_S,
+    Address,
+    CallAnswered,
+    EndCall,
+    Entropy,
+    JournalState,
+    Note,
+    RelayDied,
+    RelayMessage,
+    StopCalls,
+)
 
 LAG_EVERY_S = 0.5
 GOODBYE_S = 2.0
@@ -125,8 +137,10 @@ class App:
             hold_s=config.store.hold_ms / 1000,
         )
         bindings, orphans = await self.store.bindings(), await self.store.running_calls()
+        month = self._oldest_month(orphans)
+        uses, crossed = await self.store.uses(month), await self.store.thresholds(month)
         self.journal.start()
-        self.core.restore(bindings, orphans, await self.store.alive())
+        self.core.restore(bindings, orphans, await self.store.alive(), uses, crossed)
         self.driver.settle()
         if orphans:
             self.log.warning("calls_ended_by_restart", calls=len(orphans))
@@ -149,6 +163,14 @@ class App:
             bindings=len(bindings),
             metrics=f"http://{config.admin.host}:{self.http_port}/metrics",
         )
+
+    def _oldest_month(self, orphans: Iterable[CallAnswered]) -> str:
+        """The first month whose balances matter: last month's, or that of a call which a restart ended."""
+        calendar = self.configuration.tariffs.calendar
+        now_ns = self.clock.moment().wall_ns
+        months = [month_before(calendar.month_at(now_ns // NS_PER_S)[0])]
+        months += [calendar.month_at(orphan.answered.wall_ns // NS_PER_S)[0] for orphan in orphans]
+        return min(months)
 
     # --- down -----------------------------------------------------------------------------------------------
 
@@ -220,7 +242,7 @@ class App:
     async def reload_lines(self) -> int:
         """Read the lines from the database again."""
         lines = await self.store.lines()
-        self.core.replace_lines(lines)
+        self.core.replace_lines(lines, self.clock.moment())
         self.driver.settle()
         return len(lines)
 

@@ -68,6 +68,8 @@ def line_of(entry: LineEntry, config: Config) -> Line:
         max_contacts=entry.max_contacts,
         max_calls=entry.max_calls or config.calls.max_per_line,
         sources=tuple(str(source) for source in entry.sources),
+        cap=entry.cap or "",
+        concluded=entry.concluded.isoformat() if entry.concluded is not None else "",
     )
 
 

@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from rating.charge import Use
 from switch.call.admission import Admission, Refusal
 from switch.call.call import Call
+from switch.call.charging import Charging
 from switch.call.context import CallContext, CallSums
-from switch.call.gate import Gate
+from switch.call.gate import UNPAID, Gate
 from switch.call.recording import INTERWORKING_FAILURE, orphaned, refused
 from switch.call.running import UNPROVEN, RunningCalls, line_name, trunk_name
 from switch.malformed import Malformed
@@ -42,6 +44,7 @@ from switch.ports import (
     RelayMessage,
     StopCalls,
     TargetsResolved,
+    ThresholdCrossed,
     Transmit,
 )
 from switch.registration import Registration
@@ -58,6 +61,9 @@ from switch.sip.uri import bracketed, parse_name_addr, parse_uri
 from switch.timers import TimerQueue
 
 _SWEEP_NS = 30 * NS_PER_S
+SETTING_UP_NS = 3600 * NS_PER_S
+"""Longer than any call rings, over all its trunks: a reservation that is still there then was forgotten."""
+
 PREEMPTION = 8
 """Q.850: the circuit was needed for a more urgent call."""
 
@@ -105,11 +111,19 @@ class Switch:
         flows = [Flow("udp", address, address) for address in settings.listen]
         self.trunks = Trunks(settings.trunks, self.endpoint, flows, entropy.token)
         self.pool = PortPool(*settings.media_ports, entropy)
+        self.charging = Charging(
+            tariffs=settings.tariffs,
+            timers=self.timers,
+            sums=self.sums,
+            append=self._append,
+            note=self._note,
+        )
         self.gate = Gate(
             settings=settings,
             identity=self.identity,
             registrar=self.registrar,
             trunks=self.trunks,
+            charging=self.charging,
             running=self.calls.count,
             closed=self._closed,
         )
@@ -121,9 +135,11 @@ class Switch:
             append=self._append,
             note=self._note,
             make_room=self._make_room,
+            charging=self.charging,
             entered=self.calls.enter,
             ended=self._on_ended,
             sums=self.sums,
+            warned_sides=settings.limits.warned_sides,
         )
         self.timers.start(_SWEEP_NS, self._sweep)
 
@@ -186,8 +202,10 @@ class Switch:
 
     # --- replacing what the switch works with ---------------------------------------------------------------
 
-    def replace_lines(self, lines: Iterable[Line]) -> None:
-        """A new set of lines: running calls keep theirs, registrations of lines that are gone end."""
+    def replace_lines(self, lines: Iterable[Line], now: Moment) -> None:
+        """A new set of lines. Running calls keep their plan and options, but what a line may do holds for
+        them at once (R-RAT-05); registrations of lines that are gone end."""
+        self.timers.now = now
         old = self.lines
         self.lines = LineTable.of(lines)
         self.identity.lines = self.lines
@@ -197,12 +215,15 @@ class Switch:
             if (line := self.lines.by_user.get(user)) is None or line.state == "terminated"
         ]
         self.registrar.forget(gone)
+        self.charging.replace_lines(self.lines.by_user)
 
     def replace_settings(self, settings: Settings) -> None:
         """A new configuration for new calls. Listen addresses, realm and media ports need a restart;
         `switch.app` says so."""
         self.settings = settings
         self.gate.settings = settings
+        self.charging.tariffs = settings.tariffs
+        self._context.warned_sides = settings.limits.warned_sides
         self.identity.algorithms = settings.algorithms
         self.registrar.limits = settings.registrar
         self.trunks.replace(settings.trunks)
@@ -212,18 +233,27 @@ class Switch:
         bindings: Iterable[tuple[str, str, int, dict[str, Any]]],
         orphans: Iterable[CallAnswered],
         alive: Moment,
+        uses: Iterable[tuple[str, Use]] = (),
+        crossed: Iterable[ThresholdCrossed] = (),
     ) -> None:
-        """Take up after a restart: bindings go on; calls that were running are ended on both sides and
-        recorded up to the last sign of life of the switch (`alive`), with the flag `restart`."""
+        """Take up after a restart: bindings go on; balances are what was settled (`uses`, by account); calls
+        that were running are ended on both sides and recorded up to the last sign of life of the switch
+        (`alive`), with the flag `restart`."""
+        self.charging.restore(uses, crossed, self.lines.by_user)
         for user, contact, expires_ns, state in bindings:
             reachable = Address(*state["flow"][1:3]) in self.settings.listen
             if user in self.lines.by_user and reachable:
                 self.registrar.restore(user, contact, expires_ns, state)
         self.registrar.sweep(self.timers.now)
+        orphans = list(orphans)
+        charges = self.charging.charge_orphans(orphans, alive)
         for orphan in orphans:
             for side in orphan.dialogs:
                 self._end_orphan(side)
-            self._append(Append(CallEnded(orphaned(orphan, alive, self.settings.tariffs)), hold=False))
+            charge = charges.get(orphan.call_id)
+            uses_of_it = charge.uses if charge is not None else ()
+            cdr = orphaned(orphan, alive, charge)
+            self._append(Append(CallEnded(cdr, orphan.account, uses_of_it), hold=False))
 
     def _end_orphan(self, side: Mapping[str, Any]) -> None:
         if side["dialog"] is None:
@@ -279,11 +309,17 @@ class Switch:
 
     def _start(self, admission: Admission, request: Request, flow: Flow) -> None:
         call = Call(self._context, self.entropy.token(96), admission)
+        if admission.line is not None and admission.quote is not None:
+            unpaid = self.charging.reserve(call.id, admission.line, admission.quote, SETTING_UP_NS)
+            if unpaid is not None:
+                self._refuse(request, flow, Refusal(403, UNPAID[unpaid]))
+                return
         self.calls.add(call, self._counted(admission))
         try:
             call.start(request, flow)
         except Malformed:
             self.calls.remove(call.id)
+            self.charging.release(call.id)
             raise
 
     def _counted(self, admission: Admission) -> list[str]:
@@ -406,6 +442,7 @@ class Switch:
 
     def _sweep(self) -> None:
         self.registrar.sweep(self.timers.now)
+        self.charging.sweep()
         for session in self._unreported:  # no report by now: none will come
             self._measuring.pop(session, None)
         self._unreported = list(self._measuring)
@@ -422,6 +459,7 @@ class Switch:
 
     def view_calls(self, now: Moment) -> list[dict[str, Any]]:
         """Every running call with its price at `now`."""
+        self.timers.now = now
         return [call.view(now) for call in self.calls]
 
     def view_registrations(self, now: Moment) -> list[dict[str, Any]]:
@@ -446,6 +484,7 @@ class Switch:
             "calls": len(self.calls),
             "answered": self.calls.answered(),
             "relay_ports": self.pool.taken,
+            "reservations": len(self.charging.ledger),
             "timers": len(self.timers),
             "bindings": self.registrar.count(),
             "lines": len(self.lines.by_user),

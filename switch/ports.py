@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from rating.charge import Use
 from switch.record import Cdr
 
 NS_PER_MS = 1_000_000
@@ -166,20 +167,25 @@ Order = Transmit | Relay | Append | Note
 class CallAnswered:
     """A call was answered: all that is needed to end it and to record it after a restart.
 
-    `dialogs` holds for each leg what a BYE needs; `pending` is the record as known at the answer.
+    `dialogs` holds for each leg what a BYE needs; `pending` is the record as known at the answer; `account`
+    whose bundle and cap it runs on ('' for none).
     """
 
     call_id: str
     answered: Moment
     pending: Cdr
     dialogs: tuple[Mapping[str, Any], ...]
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """The record of an attempt that is over, answered or not. It replaces the call's `CallAnswered`."""
+    """The record of an attempt that is over, answered or not. It replaces the call's `CallAnswered`; `uses`
+    is what it took from `account`, by month, and is what balances are rebuilt from."""
 
     cdr: Cdr
+    account: str = ""
+    uses: tuple[Use, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,4 +214,18 @@ class BindingRemoved:
     contact: str
 
 
-Entry = CallAnswered | CallEnded | MediaMeasured | BindingSaved | BindingRemoved
+@dataclass(frozen=True, slots=True)
+class ThresholdCrossed:
+    """An account crossed a threshold (`rating.account.Threshold`): told once, whatever happens in between.
+    `used` of `allowed`, in ten-thousandths of a euro or in seconds."""
+
+    account: str
+    line: str
+    kind: str
+    month: str
+    used: int
+    allowed: int
+    at_ms: int
+
+
+Entry = CallAnswered | CallEnded | MediaMeasured | BindingSaved | BindingRemoved | ThresholdCrossed

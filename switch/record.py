@@ -10,12 +10,13 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Consecutive seconds at one price: `start_s` after the answer, `per_minute` in ten-thousandths of a
-    euro."""
+    euro, `source` one of `tariff`, `bundle`, `included`."""
 
     start_s: int
     seconds: int
     per_minute: int
     source: str
+    peak: bool
     month: str
     tariff: str
 
@@ -30,7 +31,7 @@ class Cdr:
 
     `outcome` is one of `answered`, `cancelled`, `busy`, `no-answer`, `rejected`, `refused` (by the
     switch), `failed`; `released_by` one of `caller`, `callee`, `switch`; `verdict` the admission's reason
-    code; `flags` what an operator should know (`no-media`, `no-ack`, `restart`, `limit`...).
+    code; `flags` what an operator should know (`no-media`, `no-ack`, `restart`, `limit`, `cap`...).
     """
 
     call_id: str

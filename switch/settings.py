@@ -23,6 +23,8 @@ class CallLimits:
     no_answer_ns: int = 180 * NS_PER_S
     max_s: int = 7200
     max_calls: int = 2000
+    warned_sides: tuple[int, ...] = (0,)
+    """Who hears the tones before a call is cut: 0 the caller, 1 the called side."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,26 +12,31 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
-from rating.meter import Meter
+from rating.charge import Charge
+from rating.grant import Outlook, StopReason
+from rating.meter import billed_seconds
 from switch.call import events as ev
 from switch.call.admission import Admission
 from switch.call.context import CallContext
+from switch.call.deadline import Deadline
 from switch.call.incoming import IncomingLeg
 from switch.call.leg import Leg
-from switch.call.metering import Metering, recorded
 from switch.call.outcome import better, outcome_of, told_to_caller
 from switch.call.outgoing import Invitation, OutgoingLeg
+from switch.call.recording import recorded
 from switch.malformed import Malformed
 from switch.media.anchor import Agreement, Anchor, NoPorts
 from switch.ports import NS_PER_MS, NS_PER_S, Append, CallAnswered, CallEnded, Flow, Moment, Note
 from switch.record import Cdr
+from switch.routing.lines import Line
 from switch.routing.plan import Stage, moves_on
 from switch.sip.message import Fields, Request
 from switch.timers import Timer
 
 PROBE_NS = 120 * NS_PER_S
+WARNING_TONE_MS = 500
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
-NORMAL, NO_ANSWER, NO_CIRCUIT, NETWORK = 16, 19, 34, 38
+NORMAL, NO_ANSWER, REJECTED, NO_CIRCUIT, NETWORK = 16, 19, 21, 34, 38
 """Q.850 causes that the switch itself gives."""
 
 
@@ -53,11 +58,10 @@ class Call:
         "_before_modify",
         "_best",
         "_context",
+        "_deadline",
         "_flags",
         "_invited",
         "_late_offer",
-        "_limit_s",
-        "_metering",
         "_modifying",
         "_offer",
         "_ringing",
@@ -87,9 +91,8 @@ class Call:
         self._invited: Moment = context.timers.now
         self._ringing: Moment | None = None
         self._answered: Moment | None = None
-        self._metering = Metering(None)
+        self._deadline: Deadline | None = None
         self._late_offer = False
-        self._limit_s = 0
         self._offer = b""
         self._modifying: Leg | None = None
         self._before_modify: Agreement | None = None
@@ -187,8 +190,10 @@ class Call:
 
     def view(self, now: Moment) -> dict[str, Any]:
         """The call as an operator sees it, with its price now."""
-        admission = self.admission
-        talked_ms = self._talked_ms(now)
+        admission, deadline = self.admission, self._deadline
+        price: dict[str, Any] = {}
+        if self.state is State.ANSWERED and admission.quote is not None and admission.line is not None:
+            price = self._context.charging.view(self.id, admission.line)
         return {
             "call_id": self.id,
             "line": admission.line.number if admission.line else "",
@@ -197,12 +202,16 @@ class Call:
             "class": admission.destination.cls.value if admission.destination else "",
             "trunk": self.trunk,
             "state": self.state.name.lower(),
-            "seconds": talked_ms // 1000,
-            "amount": self._metering.amount(talked_ms) if self._answered else 0,
-            "next_change_s": self._metering.next_change_s(talked_ms) if self._answered else None,
-            "limit_s": admission.limit_s,
+            "seconds": self._talked_ms(now) // 1000,
+            "amount": 0,
+            "per_minute": 0,
+            "source": "",
+            "bundle_left_s": None,
+            "next_change_s": None,
+            "cut_s": deadline.second if deadline is not None else None,
+            "cut_reason": deadline.reason if deadline is not None else "",
             "emergency": admission.emergency,
-        }
+        } | price
 
     # --- attempts -------------------------------------------------------------------------------------------
 
@@ -300,25 +309,90 @@ class Call:
             else:  # an answer that cannot be used is a failure of the network: the next one is asked
                 self._stage_failed(ev.Refused(502, NETWORK, local=True))
             return
+        if unpaid := self._begin_charging():
+            self._hang_up_unpaid(leg, unpaid)
+            return
         now = self._context.timers.now
         self._answered = now
         self.state = State.ANSWERED
         self.anchor.listen()
-        admission = self.admission
-        if admission.quote is not None:
-            self._metering = Metering(Meter(admission.quote.terms, now.wall_ns))
         if self._late_offer:
             self._offer = event.sdp
         else:
             leg.acknowledge(b"")
-        self._limit_s = self._limit(admission)
-        if self._limit_s:
-            self._after(self._limit_s * NS_PER_S, lambda: self.end("limit"))
         self._after(PROBE_NS, self._probe)
         pending = self._record("answered", "", 200, None, now)
         self.a.answer(body)
-        entry = CallAnswered(self.id, now, pending, (self.a.snapshot(), leg.snapshot()))
-        self._context.append(Append(entry, hold=not admission.emergency))
+        account = self._payer.user if self._payer is not None else ""
+        entry = CallAnswered(self.id, now, pending, (self.a.snapshot(), leg.snapshot()), account)
+        self._context.append(Append(entry, hold=not self.admission.emergency))
+
+    # --- what it costs, and for how long --------------------------------------------------------------------
+
+    @property
+    def _payer(self) -> Line | None:
+        """The line that is charged for the call, if one is."""
+        admission = self.admission
+        return admission.line if admission.quote is not None else None
+
+    def _begin_charging(self) -> StopReason | None:
+        """The called side took the call: from now on it runs, up to its limit; or why it may not."""
+        context, admission, payer = self._context, self.admission, self._payer
+        answered_ns = context.timers.now.mono_ns
+        self._deadline = Deadline(
+            context.timers,
+            answered_ns,
+            warn=lambda: self.guard(self._warn),
+            cut=lambda reason: self.guard(lambda: self._cut(reason)),
+        )
+        if payer is None or admission.quote is None:
+            if admission.line is not None and not admission.emergency:
+                context.sums.unrated += 1
+            self.on_outlook(Outlook())
+            return None
+        return context.charging.begin(self, payer, admission.limit_s)
+
+    def _hang_up_unpaid(self, leg: OutgoingLeg, reason: StopReason) -> None:
+        """What the first second was to be paid from is gone since the call was placed: nobody is charged."""
+        leg.acknowledge(b"")
+        leg.bye(NORMAL)
+        leg.detach()
+        self.b = None
+        self._flags.append(reason.value)
+        self._refuse_caller(403, "refused", REJECTED)
+
+    def on_outlook(self, outlook: Outlook) -> None:
+        """The account has been reckoned anew: the call is cut at its limit, or before when it is not paid
+        for."""
+        if self._deadline is None:
+            return
+        limit_s = self.admission.limit_s
+        if outlook.stop_s is not None and outlook.reason is not None:
+            self._deadline.set(outlook.stop_s, outlook.reason.value)
+        else:
+            self._deadline.set(limit_s or None, "limit" if limit_s else "")
+
+    def _warn(self) -> None:
+        self.anchor.play_tone(self._context.warned_sides, WARNING_TONE_MS)
+
+    def _cut(self, reason: str) -> None:
+        """The deadline has come: both sides are released, and it is counted when both dialogs are closed."""
+        sums, deadline = self._context.sums, self._deadline
+        assert deadline is not None
+        sums.cuts_asked[reason] += 1
+        open_sides: list[Leg] = [side for side in (self.a, self.b) if side is not None]
+        self.end(reason)
+
+        def closed(side: Leg) -> None:
+            open_sides.remove(side)
+            if not open_sides:
+                sums.cuts_done[reason] += 1
+                sums.cut_delay_ms.add((self._context.timers.now.mono_ns - deadline.due_ns) // NS_PER_MS)
+
+        for side in list(open_sides):
+            side.when_closed(closed)
+
+    # --- refusals -------------------------------------------------------------------------------------------
 
     def _on_refused(self, leg: Leg, event: ev.Refused) -> None:
         if leg not in self._active:
@@ -453,16 +527,6 @@ class Call:
                     leg.probe()
         self._after(PROBE_NS, self._probe)
 
-    def _limit(self, admission: Admission) -> int:
-        """When the call is cut: the switch's limit, and on a line with limited activation the first second
-        that would cost something (R-LIM-01, R-SUS-01). 0: never."""
-        limit_s = admission.limit_s
-        if admission.line is not None and admission.line.state == "limited":
-            paid_s = self._metering.next_change_s(0)
-            if paid_s is not None:
-                limit_s = min(limit_s or paid_s, paid_s)
-        return limit_s
-
     # --- the end --------------------------------------------------------------------------------------------
 
     def _end(self, outcome: str, by: str, status: int, cause: int | None, *, silent_ms: int = 0) -> None:
@@ -478,10 +542,14 @@ class Call:
                 side.detach()
         self._active = []
         self.anchor.close()
-        cdr = self._record(outcome, by, status, cause, now, silent_ms=silent_ms)
-        self._sum_up(cdr)
+        talked_ms = self._charged_ms(now, silent_ms)
+        charge = self._settle(talked_ms)
+        cdr = self._record(outcome, by, status, cause, now, talked_ms=talked_ms, charge=charge)
+        self._sum_up(cdr, charge)
         promised = self._answered is not None and not cdr.emergency and "preempted" not in cdr.flags
-        self._context.append(Append(CallEnded(cdr), hold=promised))
+        payer = self._payer.user if self._payer is not None else ""
+        entry = CallEnded(cdr, payer, charge.uses if charge is not None else ())
+        self._context.append(Append(entry, hold=promised))
         self._context.note(
             Note(
                 "call",
@@ -496,7 +564,27 @@ class Call:
         )
         self._context.ended(self.id)
 
-    def _sum_up(self, cdr: Cdr) -> None:
+    def _charged_ms(self, now: Moment, silent_ms: int) -> int:
+        """Talk time that counts: the alarm that cuts a call may be late, the bill is not."""
+        talked_ms = max(0, self._talked_ms(now) - silent_ms)
+        deadline = self._deadline
+        if deadline is not None and deadline.second is not None:
+            talked_ms = min(talked_ms, 1000 * deadline.second)
+        return talked_ms
+
+    def _settle(self, talked_ms: int) -> Charge | None:
+        """What the call comes to; None where nobody is charged."""
+        if self._deadline is not None:
+            self._deadline.clear()
+        payer, charging = self._payer, self._context.charging
+        if payer is None:
+            return None
+        if self._answered is None:
+            charging.release(self.id)
+            return None
+        return charging.settle(self.id, payer, billed_seconds(talked_ms))
+
+    def _sum_up(self, cdr: Cdr, charge: Charge | None) -> None:
         sums = self._context.sums
         sums.outcomes[cdr.outcome, cdr.destination_class] += 1
         for flag in cdr.flags:
@@ -505,9 +593,22 @@ class Call:
             sums.duration_s.add(cdr.duration_s)
             sums.seconds[cdr.destination_class] += cdr.duration_s
             sums.amounts[cdr.destination_class] += cdr.amount
+        if charge is not None:
+            sums.charges[cdr.zone, "setup"] += charge.setup
+            sums.charges[cdr.zone, "tariff"] += charge.amount - charge.setup
+            for segment in charge.segments:
+                sums.rated_s[cdr.zone, segment.source.value] += segment.seconds
 
     def _record(
-        self, outcome: str, by: str, status: int, cause: int | None, now: Moment, *, silent_ms: int = 0
+        self,
+        outcome: str,
+        by: str,
+        status: int,
+        cause: int | None,
+        now: Moment,
+        *,
+        talked_ms: int = 0,
+        charge: Charge | None = None,
     ) -> Cdr:
         """The record as things stand. Dates after the INVITE are its wall time plus monotonic differences,
         so that a stepped clock changes no duration and no bill."""
@@ -515,10 +616,7 @@ class Call:
         invited_ms = self._invited.wall_ns // NS_PER_MS
         ringing_ms = self._since_invite_ms(self._ringing) if self._ringing else None
         setup_ms = self._since_invite_ms(self._answered) if self._answered else None
-        talked_ms = max(0, self._talked_ms(now) - silent_ms)
-        if self._limit_s:  # the alarm that cuts a call may be late, the bill is not
-            talked_ms = min(talked_ms, 1000 * self._limit_s)
-        charge = self._metering.charge(talked_ms) if self._answered and by else None
+        duration_s = charge.seconds if charge is not None else billed_seconds(talked_ms)
         setup_fee, amount, segments = recorded(charge)
         destination = admission.destination
         return Cdr(
@@ -544,7 +642,7 @@ class Call:
             released_ms=invited_ms + self._since_invite_ms(now),
             post_dial_delay_ms=ringing_ms,
             setup_ms=setup_ms,
-            duration_s=max(1, -(-talked_ms // 1000)) if self._answered else 0,
+            duration_s=duration_s if self._answered else 0,
             plan=quote.plan if quote else "",
             options=quote.options if quote else (),
             tariff=quote.version if quote else "",

@@ -16,6 +16,7 @@ from switch.timers import TimerQueue
 
 if TYPE_CHECKING:
     from switch.call.call import Call
+    from switch.call.charging import Charging
 
 
 class Histogram:
@@ -44,6 +45,21 @@ class CallSums:
     amounts: Counter[str] = field(default_factory=Counter)
     seconds: Counter[str] = field(default_factory=Counter)
     flags: Counter[str] = field(default_factory=Counter)
+    charges: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Amounts by price row and by what they were charged for: `setup` or `tariff`."""
+    rated_s: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Seconds by price row and payer."""
+    unrated: int = 0
+    """Answered calls of a line that were to be charged and had no price: none, ever."""
+    reservations_refused: Counter[str] = field(default_factory=Counter)
+    reservations_expired: int = 0
+    thresholds: Counter[str] = field(default_factory=Counter)
+    cuts_asked: Counter[str] = field(default_factory=Counter)
+    cuts_done: Counter[str] = field(default_factory=Counter)
+    """Cuts by reason: asked when the deadline passed, done when both dialogs are closed."""
+    cut_delay_ms: Histogram = field(
+        default_factory=lambda: Histogram((10, 50, 100, 250, 500, 1000, 5000, 33000))
+    )
     post_dial_delay_ms: Histogram = field(
         default_factory=lambda: Histogram((50, 100, 250, 500, 1000, 2000, 4000, 8000, 16000))
     )
@@ -55,7 +71,8 @@ class CallSums:
 @dataclass(slots=True)
 class CallContext:
     """Tools of a call. `anchor` makes its media session; `make_room` ends an ordinary call for one that
-    calls for help; `entered` is told by its id which trunk it tries, `ended` takes it out of the tables."""
+    calls for help; `charging` is where it is paid for; `entered` is told by its id which trunk it tries,
+    `ended` takes it out of the tables."""
 
     endpoint: Endpoint
     timers: TimerQueue
@@ -64,6 +81,9 @@ class CallContext:
     append: Callable[[Append], None]
     note: Callable[[Note], None]
     make_room: Callable[[Call], bool]
+    charging: Charging
     entered: Callable[[str, str], None]
     ended: Callable[[str], None]
     sums: CallSums
+    warned_sides: tuple[int, ...] = (0,)
+    """Who hears that a call is about to be cut: 0 the caller, 1 the called side."""

@@ -16,9 +16,11 @@ from typing import Any
 from emergency.decide import EmergencyRoute, decide
 from emergency.location import Address as CivicAddress
 from emergency.numbers import Service
+from rating.grant import StopReason
 from rating.quote import Quote, quote
 from rating.zone import Destination
 from switch.call.admission import Admission, Refusal
+from switch.call.charging import CLOSED_STATES, Charging, is_exempt
 from switch.call.running import UNPROVEN, line_name, trunk_name
 from switch.malformed import Malformed
 from switch.ports import Flow, Moment
@@ -37,10 +39,14 @@ MOST_UNPROVEN = 32
 """Emergency calls at a time of callers who proved nothing; the next ones are asked for their password, so
 that nobody can take every port in a known line's name."""
 
-BELGIAN_MOBILE = tuple(f"{COUNTRY}4{digit}" for digit in "56789")
+UNPAID = {
+    StopReason.CAP: "cap-reached",
+    StopReason.LIMITED: "line-limited",
+    StopReason.CLOSED: "line-closed",
+}
+"""The reason code of a call that the line's account does not pay for (R-CAP-03, R-SUS-01)."""
 
-CLOSED_STATES = frozenset({"restricted", "suspended", "terminated"})
-"""States in which a line calls emergency numbers and helplines only (domain guide section 8)."""
+BELGIAN_MOBILE = tuple(f"{COUNTRY}4{digit}" for digit in "56789")
 
 
 class Gate:
@@ -54,6 +60,7 @@ class Gate:
         identity: Identity,
         registrar: Registrar,
         trunks: Trunks,
+        charging: Charging,
         running: Callable[[str], int],
         closed: Callable[[], str],
     ) -> None:
@@ -61,6 +68,7 @@ class Gate:
         self._identity = identity
         self._registrar = registrar
         self._trunks = trunks
+        self._charging = charging
         self._running = running
         self._closed = closed
 
@@ -104,8 +112,10 @@ class Gate:
         priced = quote(self.settings.tariffs, line.plan, line.options, destination, now.wall_ns)
         if not isinstance(priced, Quote):
             return Refusal(403, priced.reason.value)
-        if line.state == "limited" and not priced.rate.free:
-            return Refusal(403, "line-limited")
+        if not is_exempt(priced):
+            unpaid = self._charging.objection(line, priced.terms, now)
+            if unpaid is not None:
+                return Refusal(403, UNPAID[unpaid])
         callee = self._identity.lines.by_number.get(called)
         if callee is not None and (shut := _shut(callee)):
             return shut

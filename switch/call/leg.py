@@ -7,6 +7,7 @@ events, and never the other leg.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import Any, Protocol
 
@@ -62,6 +63,7 @@ class Leg:
         "_bye_fields",
         "_challenged",
         "_client_invite",
+        "_closed",
         "_infos",
         "_server_invite",
         "dialog",
@@ -91,6 +93,7 @@ class Leg:
         self.heard_ns = endpoint.timers.now.mono_ns
         """When the party last sent anything within the dialog: a proof of life."""
         self._infos: dict[int, tuple[ServerTransaction, Request]] = {}
+        self._closed: Callable[[Leg], None] | None = None
 
     # --- orders from the call -------------------------------------------------------------------------------
 
@@ -173,6 +176,13 @@ class Leg:
         self._settle_pending()
         if self._ack_wait is None:
             self._send_bye()
+
+    def when_closed(self, tell: Callable[[Leg], None]) -> None:
+        """Call `tell` once the dialog is over on both sides: our BYE was answered, or will never be."""
+        if self.stage is Stage.ENDED:
+            tell(self)
+        else:
+            self._closed = tell
 
     def detach(self) -> None:
         """The call is over; what still comes on this leg is dealt with here."""
@@ -428,6 +438,8 @@ class Leg:
             self._ack_wait = None
         if self.dialog is not None:
             self.endpoint.dialogs.pop((self.dialog.call_id, self.dialog.local_tag), None)
+        if self._closed is not None:
+            self._closed(self)
 
     def _body_fields(self, sdp: bytes) -> Fields:
         fields: Fields = {"Contact": [self.endpoint.contact(self.flow)], "Allow": [ALLOW]}

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from rating.charge import charge
+from rating.charge import Charge
 from rating.meter import billed_seconds
-from rating.quote import Quote, quote
-from rating.tariff import TariffBook
 from switch.call.admission import Refusal
-from switch.call.metering import recorded
 from switch.malformed import Malformed
 from switch.ports import NS_PER_MS, CallAnswered, Moment
-from switch.record import Cdr
+from switch.record import Cdr, Segment
 from switch.routing.lines import Line
 from switch.sip.message import Request
 from switch.sip.uri import parse_uri
@@ -70,24 +67,29 @@ def _number(uri: str) -> str:
         return uri[:LONGEST]
 
 
-def orphaned(call: CallAnswered, alive: Moment, tariffs: TariffBook) -> Cdr:
-    """The record of a call that was running when the switch died: charged up to the last sign of life of
-    the switch, by the plan and options it was answered under. Both moments are of the process that died,
-    so the monotonic clock measures between them, as it does in service."""
+def recorded(charge: Charge | None) -> tuple[int, int, tuple[Segment, ...]]:
+    """Set-up fee, amount and segments of a charge as the record holds them."""
+    if charge is None:
+        return 0, 0, ()
+    segments = tuple(
+        Segment(s.start_s, s.seconds, s.per_minute, s.source.value, s.peak, s.month, s.version)
+        for s in charge.segments
+    )
+    return charge.setup, charge.amount, segments
+
+
+def orphaned(call: CallAnswered, alive: Moment, charge: Charge | None) -> Cdr:
+    """The record of a call that was running when the switch died, charged up to the last sign of life of the
+    switch. Both moments are of the process that died, so the monotonic clock measures between them, as it
+    does in service."""
     pending = call.pending
     talked_ms = max(0, alive.mono_ns - call.answered.mono_ns) // NS_PER_MS
-    seconds = billed_seconds(talked_ms)
-    destination = tariffs.destinations.classify(pending.called)
-    priced = None
-    if destination is not None and pending.plan:
-        priced = quote(tariffs, pending.plan, pending.options, destination, call.answered.wall_ns)
-    due = charge(priced.terms, call.answered.wall_ns, seconds) if isinstance(priced, Quote) else None
-    setup_fee, amount, segments = recorded(due)
+    setup_fee, amount, segments = recorded(charge)
     return Cdr.from_dict(
         pending.as_dict()
         | {
             "released_ms": pending.released_ms + talked_ms,
-            "duration_s": seconds,
+            "duration_s": charge.seconds if charge is not None else billed_seconds(talked_ms),
             "released_by": "switch",
             "cause": INTERWORKING_FAILURE,
             "setup_fee": setup_fee,

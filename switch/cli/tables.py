@@ -20,11 +20,12 @@ Row = Mapping[str, Any]
 
 
 def calls_table(calls: Sequence[Row], *, title: str = "") -> Table:
-    """The running calls with their price now."""
+    """The running calls: price so far and a minute, what is left of the bundle, when the price changes next,
+    when the call is cut and why."""
     table = _table(title)
     for name in ("Caller", "Called", "Class", "Trunk", "State"):
         table.add_column(name, no_wrap=True)
-    for name in ("Time", "EUR", "Next change", "Ends at"):
+    for name in ("Time", "EUR", "EUR/min", "Bundle", "Next change", "Cut at"):
         table.add_column(name, justify="right", no_wrap=True)
     for call in sorted(calls, key=lambda call: (-call["seconds"], call["call_id"])):
         answered = call["state"] == "answered"
@@ -36,8 +37,10 @@ def calls_table(calls: Sequence[Row], *, title: str = "") -> Table:
             Text(call["state"], _STATE.get(call["state"], "")),
             clock(call["seconds"]) if answered else "",
             Text(show(call["amount"]), "bold") if answered else "",
+            per_minute(call) if answered else "",
+            clock(call["bundle_left_s"]),
             clock(call["next_change_s"]),
-            clock(call["limit_s"] or None),
+            f"{clock(call['cut_s'])} {call['cut_reason']}".strip(),
         )
     return table
 
@@ -120,6 +123,11 @@ def outcome(record: Row) -> Text:
     elif record["outcome"] != "answered":
         detail = f" {record['status']}"
     return Text(record["outcome"] + detail, _OUTCOME.get(record["outcome"], "yellow"))
+
+
+def per_minute(call: Row) -> str:
+    """What a minute costs now, or who pays for it."""
+    return show(call["per_minute"]) if call["source"] == "tariff" else call["source"]
 
 
 def mos(record: Row) -> str:

@@ -7,6 +7,7 @@ Whether a plan or an option exists is for `rating` to say, where an emergency ca
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
@@ -22,11 +23,16 @@ from switch.config.model import (
     Source,
     Text,
     User,
+    allowed,
     overlap,
     repeated,
+    text,
 )
 
 State = Literal["active", "limited", "restricted", "suspended", "terminated"]
+CapChoice = Annotated[
+    str, text(r"none|[0-9]{1,6}(\.[0-9]{1,2})?"), allowed('an amount in euros like "35.00", or "none"')
+]
 PASSWORD_LENGTH = 8
 
 
@@ -51,6 +57,8 @@ class LineEntry(Model):
 
     A phone proves itself with `password`; a customer's own equipment may be admitted by `sources` instead.
     `lenient` takes digests without qop or for another uri; without `max_calls`, `calls.max_per_line` holds.
+    `cap` is what may be charged in a month, in euros with VAT, or "none" (R-CAP-02); left out, the plan says,
+    by the day on which the contract was `concluded` (R-CAP-01).
     """
 
     number: E164
@@ -66,6 +74,8 @@ class LineEntry(Model):
     max_contacts: Annotated[int, Field(ge=1, le=32)] = 1
     max_calls: Count | None = None
     state: State = "active"
+    cap: CapChoice | None = None
+    concluded: date | None = None
     address: LineAddress
 
     def _objections(self) -> Iterator[Objection]:

@@ -78,41 +78,37 @@ def _network(value: object) -> Network:
     return ip_network(value)
 
 
-def _text(pattern: str) -> StringConstraints:
+def text(pattern: str) -> StringConstraints:
     return StringConstraints(pattern=rf"^(?:{pattern})$")
 
 
-def _allowed(words: str) -> WithJsonSchema:
+def allowed(words: str) -> WithJsonSchema:
     """What a fault says is allowed, where the bounds of the type do not say it themselves."""
     return WithJsonSchema({"type": "string", "description": words})
 
 
-IpLiteral = Annotated[str, AfterValidator(_literal), _allowed("an IPv4 or IPv6 address")]
-Host = Annotated[str, AfterValidator(_host), _allowed("a host name or an IP address")]
+IpLiteral = Annotated[str, AfterValidator(_literal), allowed("an IPv4 or IPv6 address")]
+Host = Annotated[str, AfterValidator(_host), allowed("a host name or an IP address")]
 Source = Annotated[
     Network,
     PlainValidator(_network),
     PlainSerializer(str),
-    _allowed("an IP address or a network, 192.0.2.0/24"),
+    allowed("an IP address or a network, 192.0.2.0/24"),
 ]
-Directory = Annotated[Path, _allowed("a directory")]
+Directory = Annotated[Path, allowed("a directory")]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
 SecondsOrOff = Annotated[int, Field(ge=0, le=86_400)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
-Text = Annotated[str, _text(r"[^\x00-\x1f\x7f]{1,100}"), _allowed("text of 1-100 characters")]
-OptionalText = Annotated[str, _text(r"[^\x00-\x1f\x7f]{0,100}"), _allowed("text of at most 100 characters")]
-Name = Annotated[
-    str, _text(r"[a-z0-9][a-z0-9_.-]{0,39}"), _allowed("a name of 1-40 characters a-z 0-9 _ . -")
-]
-User = Annotated[
-    str, _text(r"[A-Za-z0-9_.+~*!-]{1,64}"), _allowed("1-64 characters A-Z a-z 0-9 _ . + ~ * ! -")
-]
+Text = Annotated[str, text(r"[^\x00-\x1f\x7f]{1,100}"), allowed("text of 1-100 characters")]
+OptionalText = Annotated[str, text(r"[^\x00-\x1f\x7f]{0,100}"), allowed("text of at most 100 characters")]
+Name = Annotated[str, text(r"[a-z0-9][a-z0-9_.-]{0,39}"), allowed("a name of 1-40 characters a-z 0-9 _ . -")]
+User = Annotated[str, text(r"[A-Za-z0-9_.+~*!-]{1,64}"), allowed("1-64 characters A-Z a-z 0-9 _ . + ~ * ! -")]
 Quotable = Annotated[
-    str, _text(r"[\x20\x21\x23-\x5b\x5d-\x7e]{1,100}"), _allowed('1-100 ASCII characters but " \\')
+    str, text(r"[\x20\x21\x23-\x5b\x5d-\x7e]{1,100}"), allowed('1-100 ASCII characters but " \\')
 ]
-E164 = Annotated[str, _text(r"\+[1-9][0-9]{6,14}"), _allowed("a number like +3216234567")]
-Prefix = Annotated[str, _text(r"\+[1-9][0-9]{0,14}"), _allowed("the first digits of numbers, like +32")]
+E164 = Annotated[str, text(r"\+[1-9][0-9]{6,14}"), allowed("a number like +3216234567")]
+Prefix = Annotated[str, text(r"\+[1-9][0-9]{0,14}"), allowed("the first digits of numbers, like +32")]
 Algorithm = Literal["MD5", "SHA-256"]
 Algorithms = Annotated[tuple[Algorithm, ...], Field(min_length=1, max_length=2)]
 

@@ -13,10 +13,20 @@ import json
 import sqlite3
 from collections import deque
 from collections.abc import Callable
+from dataclasses import astuple
 from typing import Any
 
-from switch.net.store import CDR_FIELDS, Store, cdr_values, printable
-from switch.ports import BindingRemoved, BindingSaved, CallAnswered, CallEnded, Entry, MediaMeasured, Moment
+from switch.net.store import CDR_FIELDS, Store, cdr_values, printable, threshold_id
+from switch.ports import (
+    BindingRemoved,
+    BindingSaved,
+    CallAnswered,
+    CallEnded,
+    Entry,
+    MediaMeasured,
+    Moment,
+    ThresholdCrossed,
+)
 
 BATCH = 500
 ALIVE_EVERY_S = 5
@@ -178,19 +188,23 @@ class Journal:
         self, entries: list[Entry], bindings: dict[tuple[str, str], BindingSaved | BindingRemoved]
     ) -> None:
         """One transaction: few statements, each with many rows."""
-        answered, ended, over, measured = [], [], [], []
+        answered, ended, over, used, measured, crossed = [], [], [], [], [], []
         for entry in entries:
             match entry:
                 case CallAnswered():
                     pending = json.dumps(entry.pending.as_dict())
-                    answered.append((entry.call_id, *entry.answered, pending, json.dumps(entry.dialogs)))
+                    dialogs = json.dumps(entry.dialogs)
+                    answered.append((entry.call_id, *entry.answered, pending, dialogs, entry.account))
                     self._running_calls.add(entry.call_id)
                 case CallEnded():
                     ended.append(cdr_values(entry.cdr))
                     over.append((entry.cdr.call_id,))
+                    used += [(entry.cdr.call_id, use.month, entry.account, *use[1:]) for use in entry.uses]
                     self._running_calls.discard(entry.cdr.call_id)
                 case MediaMeasured():
                     measured.append((json.dumps(entry.media), entry.call_id))
+                case ThresholdCrossed():
+                    crossed.append((threshold_id(entry), *astuple(entry)))
         saved = [
             (b.user, printable(b.contact), b.expires_wall_ns, json.dumps(b.state))
             for b in bindings.values()
@@ -198,8 +212,10 @@ class Journal:
         ]
         removed = [(b.user, printable(b.contact)) for b in bindings.values() if isinstance(b, BindingRemoved)]
         statements: list[tuple[str, list[Any]]] = [
-            ("INSERT OR REPLACE INTO running_call VALUES (?, ?, ?, ?, ?)", answered),
+            ("INSERT OR REPLACE INTO running_call VALUES (?, ?, ?, ?, ?, ?)", answered),
             (_INSERT_CDR, ended),
+            ("INSERT OR IGNORE INTO usage VALUES (?, ?, ?, ?, ?, ?)", used),
+            ("INSERT OR IGNORE INTO threshold VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", crossed),
             ("DELETE FROM running_call WHERE call_id = ?", over),
             ("UPDATE cdr SET media = ? WHERE call_id = ?", measured),
             ("INSERT OR REPLACE INTO binding VALUES (?, ?, ?, ?)", saved),

@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from rating.money import EURO
 from switch.call.context import Histogram
 from switch.core import Switch
 from switch.net.driver import Driver
@@ -91,18 +92,55 @@ class AppCollector(Collector):
         yield _labelled(
             "belswitch_call_refusals", "Attempts the switch refused, by reason.", "reason", sums.refusals
         )
+        yield from self._money()
         yield _labelled("belswitch_call_flags", "Calls that ended in an unusual way.", "flag", sums.flags)
         yield _labelled(
             "belswitch_call_price_euro",
             "Charged, excluding VAT.",
             "class",
-            {k: v / 10_000 for k, v in sums.amounts.items()},
+            {k: v / EURO for k, v in sums.amounts.items()},
         )
         yield _labelled("belswitch_call_seconds", "Answered seconds.", "class", sums.seconds)
         yield _histogram(
             "belswitch_post_dial_delay_seconds", "INVITE to first 18x.", sums.post_dial_delay_ms, 1000
         )
         yield _histogram("belswitch_call_duration_seconds", "Length of answered calls.", sums.duration_s, 1)
+
+    def _money(self) -> Iterator[Metric]:
+        sums = self._app.core.sums
+        charges = CounterMetricFamily(
+            "belswitch_charge_euro", "Charged, excluding VAT, by price row.", labels=["zone", "source"]
+        )
+        for (zone, source), amount in sums.charges.items():
+            charges.add_metric([zone, source], amount / EURO)
+        yield charges
+        rated = CounterMetricFamily(
+            "belswitch_rated_seconds", "Answered seconds by price row and payer.", labels=["zone", "source"]
+        )
+        for (zone, source), seconds in sums.rated_s.items():
+            rated.add_metric([zone, source], seconds)
+        yield rated
+        yield _counter("belswitch_calls_unrated", "Answered calls without a price: none, ever.", sums.unrated)
+        yield _gauge(
+            "belswitch_reservations",
+            "Calls that hold a reservation or are being charged.",
+            len(self._app.core.charging.ledger),
+        )
+        yield _labelled(
+            "belswitch_reservations_refused",
+            "Calls and answers that an account could not pay for.",
+            "reason",
+            sums.reservations_refused,
+        )
+        yield _counter(
+            "belswitch_reservations_expired", "Reservations nobody came back for.", sums.reservations_expired
+        )
+        yield _labelled("belswitch_thresholds", "Caps and bundles used up, by kind.", "kind", sums.thresholds)
+        yield _labelled("belswitch_cuts_asked", "Running calls to be cut.", "reason", sums.cuts_asked)
+        yield _labelled("belswitch_cuts_done", "Cut calls closed on both sides.", "reason", sums.cuts_done)
+        yield _histogram(
+            "belswitch_cut_delay_seconds", "Deadline to both sides closed.", sums.cut_delay_ms, 1000
+        )
 
     def _sip(self) -> Iterator[Metric]:
         core = self._app.core

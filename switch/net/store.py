@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import fields
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
 
-from switch.ports import CallAnswered, Moment
+from rating.charge import Use
+from switch.ports import CallAnswered, Moment, ThresholdCrossed
 from switch.record import Cdr
 from switch.routing.lines import Line
 from switch.sip.auth import Account
@@ -28,6 +29,7 @@ FILE = "belswitch.sqlite"
 _JSON_FIELDS = ("options", "segments", "diversions", "flags")
 CDR_FIELDS = tuple(field.name for field in fields(Cdr))
 _INTEGERS = frozenset(f.name for f in fields(Cdr) if "int" in str(f.type) or str(f.type) == "bool")
+_THRESHOLD = ", ".join(field.name for field in fields(ThresholdCrossed))
 _CDR_COLUMNS = ", ".join(
     f"{name} {'INTEGER' if name in _INTEGERS else 'TEXT'}{' PRIMARY KEY' if name == 'call_id' else ''}"
     for name in CDR_FIELDS
@@ -43,8 +45,18 @@ CREATE TABLE binding (
     user TEXT, contact TEXT, expires_ns INTEGER, state TEXT, PRIMARY KEY (user, contact)
 ) WITHOUT ROWID;
 CREATE TABLE running_call (
-    call_id TEXT PRIMARY KEY, mono_ns INTEGER, wall_ns INTEGER, pending TEXT, dialogs TEXT
+    call_id TEXT PRIMARY KEY, mono_ns INTEGER, wall_ns INTEGER, pending TEXT, dialogs TEXT, account TEXT
 );
+CREATE TABLE usage (
+    call_id TEXT, month TEXT, account TEXT, seconds INTEGER, bundle_s INTEGER, amount INTEGER,
+    PRIMARY KEY (call_id, month)
+) WITHOUT ROWID;
+CREATE INDEX usage_by_month ON usage (month, account, seconds, bundle_s, amount);
+CREATE TABLE threshold (
+    id TEXT PRIMARY KEY, account TEXT, line TEXT, kind TEXT, month TEXT, used INTEGER, allowed INTEGER,
+    at_ms INTEGER, delivered_ms INTEGER
+) WITHOUT ROWID;
+CREATE INDEX threshold_undelivered ON threshold (at_ms) WHERE delivered_ms IS NULL;
 CREATE TABLE cdr ({_CDR_COLUMNS}, media TEXT);
 CREATE INDEX cdr_by_time ON cdr (invited_ms);
 CREATE INDEX cdr_by_line ON cdr (line, invited_ms);
@@ -172,9 +184,42 @@ class Store:
                     Moment(mono_ns, wall_ns),
                     Cdr.from_dict(json.loads(pending)),
                     tuple(json.loads(dialogs)),
+                    account,
                 )
-                async for call_id, mono_ns, wall_ns, pending, dialogs in cursor
+                async for call_id, mono_ns, wall_ns, pending, dialogs, account in cursor
             ]
+
+    async def uses(self, month: str, account: str | None = None) -> list[tuple[str, Use]]:
+        """What each account has used from this month on, settled calls only, by account and month."""
+        where, values = ("AND account = ?", [account]) if account is not None else ("", [])
+        query = (
+            "SELECT account, month, SUM(seconds), SUM(bundle_s), SUM(amount) FROM usage"
+            f" WHERE month >= ? {where} GROUP BY account, month ORDER BY account, month"
+        )
+        async with self.connection.execute(query, [month, *values]) as cursor:
+            return [(row[0], Use(*row[1:])) async for row in cursor]
+
+    async def thresholds(self, month: str) -> list[ThresholdCrossed]:
+        """The thresholds crossed from this month on, oldest first."""
+        query = f"SELECT {_THRESHOLD} FROM threshold WHERE month >= ? ORDER BY at_ms, id"
+        async with self.connection.execute(query, [month]) as cursor:
+            return [ThresholdCrossed(*row) async for row in cursor]
+
+    # --- the outbox of notices ------------------------------------------------------------------------------
+
+    async def undelivered(self, limit: int) -> list[tuple[str, dict[str, Any]]]:
+        """Thresholds that the operator's endpoint has not been told of: id and body, oldest first."""
+        query = (
+            f"SELECT id, {_THRESHOLD} FROM threshold WHERE delivered_ms IS NULL ORDER BY at_ms, id LIMIT ?"
+        )
+        async with self.connection.execute(query, [limit]) as cursor:
+            return [(row[0], asdict(ThresholdCrossed(*row[1:]))) async for row in cursor]
+
+    async def delivered(self, ids: Sequence[str], at_ms: int) -> None:
+        """They have been told."""
+        await self.write(
+            [("UPDATE threshold SET delivered_ms = ? WHERE id = ?", [(at_ms, one) for one in ids])]
+        )
 
     async def alive(self) -> Moment:
         """When the switch last wrote that it lives, by its own clocks; zeros for never."""
@@ -222,6 +267,11 @@ def cdr_values(cdr: Cdr) -> list[Any]:
     return [json.dumps(value) if name in _JSON_FIELDS else _storable(value) for name, value in values.items()]
 
 
+def threshold_id(crossed: ThresholdCrossed) -> str:
+    """One account is told of one threshold once a month, and again where what is allowed has changed."""
+    return f"{crossed.account} {crossed.month} {crossed.kind} {crossed.allowed}"
+
+
 def printable(text: str) -> str:
     """Text as SQLite can hold it. What a phone sends need not be UTF-8; bytes that are not stay readable as
     escapes, rather than being refused by the database for ever."""
@@ -255,6 +305,8 @@ def body_of(line: Line) -> dict[str, Any]:
         "max_contacts": line.max_contacts,
         "max_calls": line.max_calls,
         "sources": list(line.sources),
+        "cap": line.cap,
+        "concluded": line.concluded,
     }
 
 
@@ -272,4 +324,6 @@ def line_of(user: str, body: dict[str, Any]) -> Line:
         max_contacts=body["max_contacts"],
         max_calls=body["max_calls"],
         sources=tuple(body["sources"]),
+        cap=body.get("cap", ""),
+        concluded=body.get("concluded", ""),
     )

@@ -15,7 +15,9 @@ from switch.sip.auth import Account
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line. `numbers` has the main number first, E.164. `sources` are networks admitted without digest
-    (a customer's own equipment); `address` is the registered one, as the emergency package reads it."""
+    (a customer's own equipment); `address` is the registered one, as the emergency package reads it. `cap` is
+    what may be charged in a month, in euros with VAT (R-CAP-02): '' what the plan says, 'none' any amount;
+    `concluded` the date of the contract, '' when it is not known."""
 
     user: str
     numbers: tuple[str, ...]
@@ -28,6 +30,8 @@ class Line:
     max_contacts: int = 5
     max_calls: int = 2
     sources: tuple[str, ...] = ()
+    cap: str = ""
+    concluded: str = ""
 
     @property
     def number(self) -> str:

@@ -109,7 +109,9 @@ def test_callee_hangs_up(server: Server, sipp: SippRunner, phone: tuple[str, int
     sipp.run("call-until-hung-up", phone, user="softphone", to=MOROCCAN_MOBILE)
     trunk.finish()
     record = server.new_record()
-    check(record, outcome="answered", released_by="callee", line=SOFTPHONE, plan="classic-klik", duration_s=1)
+    check(
+        record, outcome="answered", released_by="callee", line=SOFTPHONE, plan="classic-in-klik", duration_s=1
+    )
     assert record["amount"] == 800 + 138  # 0.83 a minute (R-TAR-07)
     server.assert_at_rest()
 

@@ -6,8 +6,10 @@ from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
+from rating.books import Books
 from rating.calendar import BRUSSELS
-from rating.meter import Meter
+from rating.charge import Charge
+from rating.meter import charge
 from rating.quote import Quote, quote
 from rating.tariff import TariffBook
 
@@ -29,8 +31,18 @@ def quoted(book: TariffBook, plan: str, options: Collection[str], number: str, w
     return answer
 
 
-def metered(
-    book: TariffBook, plan: str, options: Collection[str], number: str, wall_ns: int, left_s: int = 0
-) -> Meter:
-    """The meter of a call answered at the instant it was quoted."""
-    return Meter(quoted(book, plan, options, number, wall_ns).terms, wall_ns, left_s)
+def charged(
+    book: TariffBook,
+    plan: str,
+    options: Collection[str],
+    number: str,
+    wall_ns: int,
+    seconds: int,
+    left_s: int = 0,
+) -> Charge:
+    """The charge of a call answered at the instant it was quoted, with so much of the month's bundle left."""
+    terms = quoted(book, plan, options, number, wall_ns).terms
+    phase = terms.phase_at(wall_ns // 1_000_000_000)
+    books = Books()
+    books.book(phase.month).bundle_s = phase.bundle_s - left_s
+    return charge(terms, wall_ns, seconds, books)

@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rating.calendar import BRUSSELS
-from rating.charge import Source, charge
+from rating.charge import NOTHING, Source
+from rating.meter import charge
 from rating.money import show
 from rating.tariff import TariffBook
-from tests.rating.support import local_ns, metered, quoted
+from tests.rating.support import charged, local_ns, quoted
 
 EXAMPLES = settings(max_examples=int(os.environ.get("BELSWITCH_EXAMPLES", "300")), deadline=None)
 
@@ -32,8 +33,8 @@ LINE: dict[str, tuple[str, tuple[str, ...]]] = {
     "Classic + Any.": ("classic", ("anytime",)),
     "Classic + 24 B.": ("classic", ("24-belgium",)),
     "Classic + both": ("classic", ("24-belgium", "anytime")),
-    "KLIK": ("classic-klik", ()),
-    "KLIK + Intl": ("classic-klik", ("international-calling",)),
+    "KLIK": ("classic-in-klik", ()),
+    "KLIK + Intl": ("classic-in-klik", ("international-calling",)),
     "CLIC BUREAU": ("clic-bureau", ()),
 }
 
@@ -90,37 +91,57 @@ def test_worked_examples(book: TariffBook, row: list[str]) -> None:
     plan, options = LINE[line]
     left_s = FULL if left == "full" else int(left)
     talked_s = int(seconds)
-    result = metered(book, plan, options, number, local_ns(answered), left_s).price_at(1000 * talked_s)
-    assert (show(result.amount), [f"{month} {s}" for month, s in result.bundle_s]) == (amount, drawn)
+    result = charged(book, plan, options, number, local_ns(answered), talked_s, left_s)
+    assert (show(result.amount), [f"{use.month} {use.bundle_s}" for use in result.uses if use.bundle_s]) == (
+        amount,
+        drawn,
+    )
     assert sum(segment.seconds for segment in result.segments) == result.seconds == talked_s
 
 
 @pytest.mark.parametrize(
     ("answered", "left_s", "talked_s", "segments", "setup"),
     [
-        ("2026-11-24 15:59:30", 0, 60, ["0+60 price 5800 2026-11"], 800),
+        (
+            "2026-11-24 15:59:30",
+            0,
+            60,
+            ["0+30 tariff 5800 2026-11 peak", "30+30 tariff 5800 2026-11 off-peak"],
+            800,
+        ),
         (
             "2026-11-24 15:59:00",
             20,
             100,
-            ["0+60 price 5800 2026-11", "60+20 bundle 0 2026-11", "80+20 price 5800 2026-11"],
+            [
+                "0+60 tariff 5800 2026-11 peak",
+                "60+20 bundle 0 2026-11 off-peak",
+                "80+20 tariff 5800 2026-11 off-peak",
+            ],
             800,
         ),
         (
             "2026-12-31 23:59:30",
             10,
             60,
-            ["0+10 bundle 0 2026-12", "10+20 price 5800 2026-12", "30+30 bundle 0 2027-01"],
+            [
+                "0+10 bundle 0 2026-12 off-peak",
+                "10+20 tariff 5800 2026-12 off-peak",
+                "30+30 bundle 0 2027-01 off-peak",
+            ],
             0,
         ),
-        ("2026-11-28 10:00:00", 60, 60, ["0+60 bundle 0 2026-11"], 0),
+        ("2026-11-28 10:00:00", 60, 60, ["0+60 bundle 0 2026-11 off-peak"], 0),
     ],
 )
 def test_segments_are_what_the_record_shows(
     book: TariffBook, answered: str, left_s: int, talked_s: int, segments: list[str], setup: int
 ) -> None:
-    result = metered(book, "classic", [], FR, local_ns(answered), left_s).price_at(1000 * talked_s)
-    found = [f"{s.start_s}+{s.seconds} {s.source} {s.per_minute} {s.month}" for s in result.segments]
+    result = charged(book, "classic", [], FR, local_ns(answered), talked_s, left_s)
+    found = [
+        f"{s.start_s}+{s.seconds} {s.source} {s.per_minute} {s.month} {'peak' if s.peak else 'off-peak'}"
+        for s in result.segments
+    ]
     assert (found, result.setup) == (segments, setup)
     assert {segment.version for segment in result.segments} == {"2026-01"}
 
@@ -128,11 +149,11 @@ def test_segments_are_what_the_record_shows(
 def test_a_new_price_takes_over_at_local_midnight_in_mid_call(indexed_book: TariffBook) -> None:
     """R-RAT-02, R-IDX-01: a new month too, with its own bundle under the new version."""
     answered = local_ns("2026-11-30 23:59:30")
-    result = metered(indexed_book, "classic", [], FR, answered).price_at(120_000)
+    result = charged(indexed_book, "classic", [], FR, answered, 120)
     assert [(s.start_s, s.seconds, s.source, s.per_minute, s.version) for s in result.segments] == [
-        (0, 30, Source.PRICE, 5800, "2026-01"),
+        (0, 30, Source.TARIFF, 5800, "2026-01"),
         (30, 60, Source.BUNDLE, 0, "2026-12"),
-        (90, 30, Source.PRICE, 6000, "2026-12"),
+        (90, 30, Source.TARIFF, 6000, "2026-12"),
     ]
     assert (result.setup, show(result.amount)) == (800, "0.6700")
 
@@ -140,12 +161,12 @@ def test_a_new_price_takes_over_at_local_midnight_in_mid_call(indexed_book: Tari
 def test_a_call_without_seconds_costs_nothing(book: TariffBook) -> None:
     terms = quoted(book, "classic", [], FR, local_ns("2026-11-24 10:00:00")).terms
     result = charge(terms, local_ns("2026-11-24 10:00:00"), 0)
-    assert (result.amount, result.setup, result.segments, result.bundle_s) == (0, 0, (), ())
+    assert result == NOTHING
 
 
 def test_the_amount_is_rounded_once_not_by_segment(book: TariffBook) -> None:
     """10 s before the bundle and 10 s after it cost 20 x 0.58 / 60 = 0.19333, where 2 x 0.0967 is 0.1934."""
-    result = metered(book, "classic", [], FR, local_ns("2026-11-24 15:59:50"), 10).price_at(30_000)
+    result = charged(book, "classic", [], FR, local_ns("2026-11-24 15:59:50"), 30, 10)
     assert len(result.segments) == 3
     assert show(result.amount) == "0.2733"
 
@@ -183,7 +204,7 @@ def sheet(kind: str, plan: str, options: Collection[str], peak: bool, raised: bo
     """The price sheet read aloud: per minute, set-up, whether the bundle may be drawn."""
     if kind == "free":
         return "0", "0", False
-    klik = plan == "classic-klik"
+    klik = plan == "classic-in-klik"
     if kind in ("fixed", "mobile"):
         if klik or not peak or "24-belgium" in options:
             return "0", "0", False
@@ -245,9 +266,10 @@ def test_agrees_with_pricing_every_second_by_itself(
 ) -> None:
     plan, options = line
     answered = edge + offset_ms * 1_000_000
-    result = metered(indexed_book, plan, options, number, answered, left_s).price_at(1000 * seconds)
+    result = charged(indexed_book, plan, options, number, answered, seconds, left_s)
     expected = naive(indexed_book, NUMBERS[number], plan, options, answered, seconds, left_s)
-    assert (show(result.amount), dict(result.bundle_s)) == expected
+    drawn = {use.month: use.bundle_s for use in result.uses if use.bundle_s}
+    assert (show(result.amount), drawn) == expected
     starts = [segment.start_s for segment in result.segments]
     ends = [segment.start_s + segment.seconds for segment in result.segments]
     assert starts == [0, *ends[:-1]]
@@ -274,5 +296,7 @@ def test_a_charge_never_falls_with_time(
     more: int,
     left_s: int,
 ) -> None:
-    meter = metered(indexed_book, *line, number, edge + offset_s * 10**9, left_s)
-    assert 0 <= meter.amount_at(1000 * seconds) <= meter.amount_at(1000 * (seconds + more))
+    answered = edge + offset_s * 10**9
+    shorter = charged(indexed_book, *line, number, answered, seconds, left_s)
+    longer = charged(indexed_book, *line, number, answered, seconds + more, left_s)
+    assert 0 <= shorter.amount <= longer.amount

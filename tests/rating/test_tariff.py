@@ -17,7 +17,7 @@ def test_monthly_fees(book: TariffBook) -> None:
     sheet = tariff(book)
     assert {plan.id: (show(plan.monthly), show(plan.pack_monthly)) for plan in sheet.plans.values()} == {
         "classic": ("22.2900", "0.0000"),
-        "classic-klik": ("11.4500", "0.0000"),
+        "classic-in-klik": ("11.4500", "0.0000"),
         "clic-bureau": ("0.0000", "69.6400"),
     }
     assert {option.id: show(option.monthly) for option in sheet.options.values()} == {
@@ -36,7 +36,7 @@ def test_one_off_fees(book: TariffBook) -> None:
         "comfort": "70.2500",
         "business": "200.0000",
     }
-    assert plans["classic-klik"].one_off == plans["classic"].one_off
+    assert plans["classic-in-klik"].one_off == plans["classic"].one_off
     assert show(plans["clic-bureau"].one_off["comfort_plus"]) == "81.8200"
 
 
@@ -51,7 +51,7 @@ def test_where_options_are_orderable(book: TariffBook) -> None:
     assert orderable == {
         ("classic", "anytime"),
         ("classic", "24-belgium"),
-        ("classic-klik", "international-calling"),
+        ("classic-in-klik", "international-calling"),
         ("clic-bureau", "international-calling"),
     }
     assert sheet.orderable("classic", [])
@@ -65,15 +65,15 @@ def test_the_bundle_is_one_and_never_two(book: TariffBook) -> None:
         for plan, options in (
             ("classic", ()),
             ("classic", ("anytime",)),
-            ("classic-klik", ()),
-            ("classic-klik", ("international-calling",)),
+            ("classic-in-klik", ()),
+            ("classic-in-klik", ("international-calling",)),
         )
         if (period := sheet.period(plan, options, "zone_a")) is not None
     } == {
         ("classic", ()): 120_000,
         ("classic", ("anytime",)): 120_000,
-        ("classic-klik", ()): 0,
-        ("classic-klik", ("international-calling",)): 120_000,
+        ("classic-in-klik", ()): 0,
+        ("classic-in-klik", ("international-calling",)): 120_000,
     }
 
 

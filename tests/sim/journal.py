@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+from rating.charge import Use
 from switch.ports import (
     NS_PER_MS,
     NS_PER_S,
@@ -16,6 +17,7 @@ from switch.ports import (
     CallEnded,
     Entry,
     MediaMeasured,
+    ThresholdCrossed,
 )
 from switch.record import Cdr
 from tests.sim.weather import Weather
@@ -113,6 +115,16 @@ class Journal:
                 kept.pop((entry.user, entry.contact), None)
         for entry in kept.values():
             yield entry.user, entry.contact, entry.expires_wall_ns, dict(entry.state)
+
+    def uses(self) -> list[tuple[str, Use]]:
+        """What settled calls used, by account."""
+        return [
+            (entry.account, use) for entry in self.disk if isinstance(entry, CallEnded) for use in entry.uses
+        ]
+
+    def crossed(self) -> list[ThresholdCrossed]:
+        """Thresholds that were told of."""
+        return [entry for entry in self.disk if isinstance(entry, ThresholdCrossed)]
 
     def measured(self) -> dict[str, MediaMeasured]:
         """Media counts by call."""

@@ -3,7 +3,7 @@ power switch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
@@ -100,8 +100,14 @@ class Machine:
         shuffle = (lambda: self._random.randrange(1 << 16)) if self._shuffle else None
         self.core = Switch(self.settings, self.lines, Chance(self._random), now, shuffle=shuffle)
         alive = self.deaths[-1] if self.deaths else now
-        self.core.restore(list(self.journal.bindings()), self.journal.orphans(), alive)
-        self._settle()
+        self.core.restore(
+            list(self.journal.bindings()),
+            self.journal.orphans(),
+            alive,
+            self.journal.uses(),
+            self.journal.crossed(),
+        )
+        self.settle()
 
     def kill(self) -> None:
         """No more than the disk is left; the relay goes with its parent."""
@@ -116,20 +122,27 @@ class Machine:
         self.relay.die()
         self.feed(RelayDied(0, 1))
 
+    def replace_lines(self, lines: Iterable[Line]) -> None:
+        """Another set of lines, as a reload brings it."""
+        if self.core is not None:
+            self.core.replace_lines(lines, self._moment())
+            self.settle()
+
     # --- the driver ----------------------------------------------------------------------------------------
 
     def feed(self, event: Input) -> None:
         """One input, then everything it ordered."""
         if self.core is not None:
             self.core.receive(event, self._moment())
-            self._settle()
+            self.settle()
 
     def _wake(self) -> None:
         if self.core is not None:
             self.core.advance(self._moment())
-            self._settle()
+            self.settle()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Carry out what the core ordered."""
         assert self.core is not None
         orders = self.core.drain()
         last = max((i for i, order in enumerate(orders) if isinstance(order, Append)), default=-1)

@@ -107,7 +107,7 @@ def _reload(world: World, random: Random) -> None:
     if core is not None:
         gone = random.choice(["", "alice", "bob", "carol"])
         core.replace_settings(world.machine.settings)
-        core.replace_lines(line for line in world.machine.lines if line.user != gone)
+        world.machine.replace_lines(line for line in world.machine.lines if line.user != gone)
 
 
 def _end_some_call(world: World, random: Random) -> None:

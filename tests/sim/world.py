@@ -40,6 +40,7 @@ START_WALL_NS = 1_795_510_800 * NS_PER_S
 
 NUMBERS = {"alice": "+3216234567", "bob": "+3222345678", "carol": "+3281234567", "office": "+3292345678"}
 OPTIONS = {"bob": ("24-belgium",)}
+CAPS = {"alice": "none"}
 ADDRESS = {
     "country": "BE",
     "postcode": "3001",
@@ -112,12 +113,13 @@ def lines() -> list[Line]:
             user=name,
             numbers=(number,),
             account=Account({"MD5": ha1("MD5", name, REALM, f"{name}-secret")}, ("MD5",)),
-            plan="classic-klik" if name == "carol" else "classic",
+            plan="classic-in-klik" if name == "carol" else "classic",
             options=OPTIONS.get(name, ()),
             address=ADDRESS,
             max_contacts=4,
             max_calls=30 if name == "office" else 6,
             sources=(HOSTS["office"],) if name == "office" else (),
+            cap=CAPS.get(name, ""),
         )
         for name, number in NUMBERS.items()
     ]

@@ -340,7 +340,7 @@ async def test_a_good_configuration_is_taken_over_for_new_calls_and_the_rest_wai
     needs = [facts["key"] for facts in running.log.facts("needs_restart")]
     assert needs == ["sip.nonce_ttl_s", "media.relays", "store"]
     await running.call("after")
-    limits = [call["limit_s"] for call in await ask(running.socket, "calls")]
+    limits = [call["cut_s"] for call in await ask(running.socket, "calls")]
     assert limits == [7200, 600]
     assert (await ask(running.socket, "status"))["lines"] == 2
 

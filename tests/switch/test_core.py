@@ -333,7 +333,7 @@ def register(desk: Desk, branch: str = "r") -> list[int]:
 def test_a_line_that_is_gone_takes_its_registrations_along(desk: Desk) -> None:
     assert register(desk) == [200]
     desk.orders.clear()
-    desk.switch.replace_lines(line for line in desk.switch.lines.by_user.values() if line.user == "alice")
+    desk.switch.replace_lines([desk.switch.lines.by_user["alice"]], at(0))
     desk.orders += desk.switch.drain()
     entries = [order.entry for order in desk.orders if isinstance(order, Append)]
     assert entries == [BindingRemoved("office", f"sip:office@{EQUIPMENT.host}")]
@@ -342,13 +342,13 @@ def test_a_line_that_is_gone_takes_its_registrations_along(desk: Desk) -> None:
 
 def test_a_line_that_stays_keeps_its_registrations(desk: Desk) -> None:
     assert register(desk) == [200]
-    lines = [replace(line, plan="classic-klik") for line in desk.switch.lines.by_user.values()]
-    desk.switch.replace_lines(lines)
+    lines = [replace(line, plan="classic-in-klik") for line in desk.switch.lines.by_user.values()]
+    desk.switch.replace_lines(lines, at(0))
     assert desk.switch.sizes()["bindings"] == 1
     desk.invite()
     (call,) = desk.switch.calls
     assert call.admission.line is not None
-    assert call.admission.line.plan == "classic-klik"
+    assert call.admission.line.plan == "classic-in-klik"
 
 
 def test_new_settings_are_for_new_calls(desk: Desk) -> None:
@@ -404,7 +404,7 @@ def test_calls_that_were_running_are_ended_and_recorded(desk: Desk) -> None:
     pending = cdr("orphan", released_by="", cause=None, options=(), duration_s=1, amount=0, segments=())
     never = ["udp", "192.0.2.99", 5060, STRANGER.host, STRANGER.port]
     sides = ({"dialog": None, "flow": never}, {"dialog": {}, "flow": never})
-    orphan = CallAnswered("orphan", answered, pending, sides)
+    orphan = CallAnswered("orphan", answered, pending, sides, "office")
     desk.switch.restore([], [orphan], answered._replace(mono_ns=530 * NS_PER_S))
     desk.orders += desk.switch.drain()
     (record,) = desk.records()
@@ -457,8 +457,10 @@ def test_a_running_call_is_seen_with_its_price() -> None:
         "trunk": "carrier",
         "state": "answered",
     }
-    assert view["amount"] == 800 + -(-11_600 * (view["seconds"] + 1) // 60)
-    assert (view["limit_s"], view["emergency"]) == (7200, False)
+    due = 11_600 * (view["seconds"] + 1)
+    assert view["amount"] == 800 + (2 * due + 60) // 120
+    assert (view["per_minute"], view["source"], view["next_change_s"]) == (11_600, "tariff", None)
+    assert (view["cut_s"], view["cut_reason"], view["emergency"]) == (7200, "limit", False)
     alice.talk.bye()
     world.rest()
 

@@ -10,7 +10,7 @@ import pytest
 from switch.ports import Address, Append, BindingRemoved, BindingSaved
 from switch.sip.message import Response
 from tests.sim.text import digest_answer
-from tests.switch.sip.support import Row, request_bytes
+from tests.switch.sip.support import Row, at, request_bytes
 from tests.torture.support import ALICE, DOMAIN, EQUIPMENT, STRANGER, Subject
 
 CONTACT = f"<sip:alice@{STRANGER.host}:{STRANGER.port}>"
@@ -134,14 +134,14 @@ def test_equipment_known_by_its_address_needs_no_password(desk: Desk) -> None:
 def test_a_terminated_line_registers_no_more(desk: Desk) -> None:
     switch = desk.subject.switch
     alice = replace(switch.lines.by_user["alice"], state="terminated")
-    switch.replace_lines([alice])
+    switch.replace_lines([alice], at(0))
     assert desk.register().status == 403
 
 
 @pytest.mark.parametrize("state", ["limited", "restricted", "suspended"])
 def test_a_line_in_arrears_can_still_be_reached_for_emergencies(state: str, desk: Desk) -> None:
     switch = desk.subject.switch
-    switch.replace_lines([replace(switch.lines.by_user["alice"], state=state)])
+    switch.replace_lines([replace(switch.lines.by_user["alice"], state=state)], at(0))
     assert desk.register().status == 200
 
 

@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from rating.meter import Meter
+from rating.meter import billed_seconds, charge
 from rating.quote import Quote, quote
 from switch.call.admission import Refusal
-from switch.call.metering import Metering, recorded
-from switch.call.recording import LONGEST, orphaned, refused
+from switch.call.charging import Charging
+from switch.call.context import CallSums
+from switch.call.recording import LONGEST, orphaned, recorded, refused
 from switch.ports import NS_PER_MS, NS_PER_S, CallAnswered, Moment
-from switch.record import Cdr
+from switch.record import Cdr, Segment
+from switch.timers import TimerQueue
 from tests.switch.net.support import cdr
 from tests.switch.routing.support import make_line
 from tests.switch.sip.support import WALL_NS, Row, at, make_request
@@ -59,6 +61,26 @@ def test_names_that_are_no_sip_are_recorded_as_they_came() -> None:
     assert (record.caller, record.dialled) == ("mailto:a@example.com", "urn:service:nothing")
 
 
+def test_a_charge_is_recorded_with_its_segments() -> None:
+    book, _ = tables()
+    destination = book.destinations.classify("+32478123456")
+    assert destination is not None
+    priced = quote(book, "classic", (), destination, ANSWERED.wall_ns)
+    assert isinstance(priced, Quote)
+    assert recorded(charge(priced.terms, ANSWERED.wall_ns, 90)) == (
+        0,
+        1700,
+        (
+            Segment(0, 60, 1700, "tariff", True, "2026-11", "2026-01"),
+            Segment(60, 30, 0, "included", False, "2026-11", "2026-01"),
+        ),
+    )
+
+
+def test_no_charge_is_recorded_as_nothing() -> None:
+    assert recorded(None) == (0, 0, ())
+
+
 # --- after a restart ----------------------------------------------------------------------------------------
 
 
@@ -75,7 +97,20 @@ def orphan(called: str = "+32478123456", **changes: object) -> CallAnswered:
         options=(),
         flags=("relay-restarted",),
     )
-    return CallAnswered("call-1", ANSWERED, replace(pending, **changes), ())  # type: ignore[arg-type]
+    changed = replace(pending, **changes)  # type: ignore[arg-type]
+    return CallAnswered("call-1", ANSWERED, changed, (), "alice")
+
+
+def restarted(orphan: CallAnswered, alive: Moment) -> Cdr:
+    """The record that a restart makes of it."""
+    charging = Charging(
+        tariffs=tables()[0],
+        timers=TimerQueue(at(0)),
+        sums=CallSums(),
+        append=lambda _: None,
+        note=lambda _: None,
+    )
+    return orphaned(orphan, alive, charging.charge_orphans([orphan], alive).get(orphan.call_id))
 
 
 def alive_after(ms: int) -> Moment:
@@ -90,29 +125,28 @@ def test_a_call_is_charged_as_if_it_had_ended_when_the_switch_last_lived(called:
     assert destination is not None
     priced = quote(book, "classic", (), destination, ANSWERED.wall_ns)
     assert isinstance(priced, Quote)
-    charge = Metering(Meter(priced.terms, ANSWERED.wall_ns)).charge(talked_ms)
-    record = orphaned(orphan(called), alive_after(talked_ms), book)
-    assert (record.setup_fee, record.amount, record.segments) == recorded(charge)
+    due = charge(priced.terms, ANSWERED.wall_ns, billed_seconds(talked_ms))
+    record = restarted(orphan(called), alive_after(talked_ms))
+    assert (record.setup_fee, record.amount, record.segments) == recorded(due)
     assert record.duration_s == max(1, -(-talked_ms // 1000))
     assert record.duration_s == sum(segment.seconds for segment in record.segments)
 
 
 def test_an_orphan_says_that_a_restart_ended_it() -> None:
-    record = orphaned(orphan(), alive_after(30_000), tables()[0])
+    record = restarted(orphan(), alive_after(30_000))
     assert (record.released_by, record.cause, record.flags) == ("switch", 41, ("relay-restarted", "restart"))
     assert record.released_ms == 1_795_532_340_000 + 30_000
     assert (record.outcome, record.answered_ms) == ("answered", orphan().pending.answered_ms)
 
 
 def test_a_stepped_clock_changes_no_bill() -> None:
-    book, _ = tables()
     stepped = alive_after(30_000)._replace(wall_ns=1)
-    assert orphaned(orphan(), stepped, book) == orphaned(orphan(), alive_after(30_000), book)
+    assert restarted(orphan(), stepped) == restarted(orphan(), alive_after(30_000))
 
 
 def test_a_switch_that_died_before_it_said_so_charges_the_first_second() -> None:
     """The last sign of life may be older than the answer."""
-    record = orphaned(orphan(), Moment(0, 0), tables()[0])
+    record = restarted(orphan(), Moment(0, 0))
     assert (record.duration_s, record.amount) == (1, 28)
 
 
@@ -122,5 +156,5 @@ def test_a_switch_that_died_before_it_said_so_charges_the_first_second() -> None
     ids=["from a trunk", "a plan that is no more", "a number that is no more"],
 )
 def test_where_there_is_nothing_to_charge_by_nothing_is_charged(changes: dict[str, str]) -> None:
-    record = orphaned(orphan(**changes), alive_after(30_000), tables()[0])
+    record = restarted(orphan(**changes), alive_after(30_000))
     assert (record.duration_s, record.setup_fee, record.amount, record.segments) == (30, 0, 0, ())

@@ -18,8 +18,12 @@ CALL = {
     "state": "answered",
     "seconds": 65,
     "amount": 9792,
+    "per_minute": 8300,
+    "source": "tariff",
+    "bundle_left_s": None,
     "next_change_s": 3725,
-    "limit_s": 7200,
+    "cut_s": 7200,
+    "cut_reason": "limit",
     "emergency": False,
 }
 RECORD = {
@@ -53,13 +57,25 @@ def row_of(table: Table) -> list[str]:
 
 
 def test_a_running_call_with_its_price_in_four_decimals() -> None:
-    row = "+3216234567 +212612345678 MOROCCO_TURKEY carrier answered 1:05 0.9792 1:02:05 2:00:00"
+    row = "+3216234567 +212612345678 MOROCCO_TURKEY carrier answered 1:05 0.9792 0.8300 1:02:05 2:00:00 limit"
     assert row_of(tables.calls_table([CALL])) == row.split()
 
 
 def test_an_unanswered_call_has_no_time_and_no_price_yet() -> None:
-    ringing = CALL | {"state": "ringing", "seconds": 0, "amount": 0, "next_change_s": None, "limit_s": 0}
+    ringing = CALL | {
+        "state": "ringing",
+        "seconds": 0,
+        "next_change_s": None,
+        "cut_s": None,
+        "cut_reason": "",
+    }
     assert row_of(tables.calls_table([ringing]))[-1] == "ringing"
+
+
+def test_a_call_out_of_the_bundle_says_how_much_is_left_of_it() -> None:
+    bundled = {"amount": 0, "per_minute": 0, "source": "bundle", "bundle_left_s": 1190, "cut_reason": "cap"}
+    row = row_of(tables.calls_table([CALL | bundled]))
+    assert row[-6:] == ["0.0000", "bundle", "19:50", "1:02:05", "2:00:00", "cap"]
 
 
 def test_an_emergency_call_is_called_so() -> None:

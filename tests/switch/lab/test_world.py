@@ -188,9 +188,9 @@ def test_the_demo_call_costs_money_at_any_hour(shipped: Configuration) -> None:
     assert destination is not None
     for plan in shipped.tariffs.tariffs[0].plans.values():
         price = plan.prices[destination.price]
-        assert price.flat
+        assert price.peak == price.off_peak
         assert price.peak.per_minute > 0
-        assert not price.peak_bundle
+        assert {price.peak_bundle, price.off_peak_bundle} == {False}
 
 
 def test_the_clock_can_start_at_another_time() -> None:

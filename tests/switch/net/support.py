@@ -109,7 +109,7 @@ def cdr(call_id: str = "call-1", **changes: Any) -> Cdr:
         "tariff": "2026-01",
         "setup_fee": 0,
         "amount": 340,
-        "segments": (Segment(0, 12, 1700, "price", "2026-11", "2026-01"),),
+        "segments": (Segment(0, 12, 1700, "tariff", True, "2026-11", "2026-01"),),
         "diversions": (),
         "flags": ("no-media",),
     }

@@ -35,7 +35,7 @@ DESK = Line(
     max_calls=7,
     sources=("192.0.2.0/28", "2001:db8::1"),
 )
-DECT = Line("dect", ("+3222345678",), Account({}, ()), "classic-klik")
+DECT = Line("dect", ("+3222345678",), Account({}, ()), "classic-in-klik")
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ async def test_a_clash_adds_no_line_at_all(store: Store, clashing: Line, why: st
 
 async def test_a_line_is_written_over_only_when_asked_to(store: Store) -> None:
     await store.put_lines([DESK, DECT], replace=False)
-    changed = replace(DESK, plan="classic-klik", numbers=("+3216234567", "+3211234567"))
+    changed = replace(DESK, plan="classic-in-klik", numbers=("+3216234567", "+3211234567"))
     await store.put_lines([changed], replace=True)
     assert await store.lines() == [DECT, changed]
     await store.put_lines([replace(DECT, numbers=("+3216234568",))], replace=True)  # free again

@@ -1,0 +1,170 @@
+"""One account: its standing, its books, and the calls that run on them (R-BUN, R-CAP, R-SUS-01)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from rating.books import Book, Books
+from rating.charge import Charge
+from rating.grant import Outlook, RunningCall, StopReason, grant
+from rating.meter import Meter
+from rating.terms import Phase, Terms
+
+EARLY_WARNING_PERCENT = 80
+"""R-CAP-04: of the cap, and of the bundle as well."""
+
+ABNORMAL_S = 6000 * 60
+"""R-CAP-06: more talk in a month is abnormal use; it is told, not charged."""
+
+
+class Standing(NamedTuple):
+    """What an account may do: the most that may be charged to it in a month excluding VAT (None: any amount),
+    whether nothing may be charged (limited activation), whether it is closed to all but exempt calls."""
+
+    cap: int | None = None
+    barred: bool = False
+    closed: bool = False
+
+
+class Threshold(NamedTuple):
+    """A threshold that an account has crossed, told once a month: `cap-80`, `cap-100`, `bundle-80`,
+    `bundle-100`, `abnormal-use`. `used` of `allowed`, in ten-thousandths of a euro or in seconds."""
+
+    kind: str
+    month: str
+    used: int
+    allowed: int
+
+
+class Account:
+    """The books of a line and the calls that run on them. Times are monotonic nanoseconds; whoever changes
+    something calls `advance` with the present time first."""
+
+    __slots__ = ("_stale", "books", "calls", "crossed", "standing")
+
+    def __init__(self, standing: Standing) -> None:
+        self.books = Books(standing.cap, barred=standing.barred)
+        self.calls: dict[str, RunningCall] = {}
+        self.crossed: list[Threshold] = []
+        """Thresholds crossed and not yet told; whoever tells them takes them away."""
+        self.standing = standing
+        self._stale = False
+
+    def stand(self, standing: Standing) -> None:
+        """Another state or cap, from the next second on."""
+        if standing == self.standing:
+            return
+        self.standing = standing
+        self.books.cap, self.books.barred = standing.cap, standing.barred
+        for call in self.calls.values():
+            if standing.closed and not call.exempt and call.stop_s is None:
+                call.stop(StopReason.CLOSED)
+        self._stale = True
+
+    # --- calls ----------------------------------------------------------------------------------------------
+
+    def begin(self, call: RunningCall) -> StopReason | None:
+        """A call is answered: its first second is granted; or it may not begin, and why."""
+        if self.standing.closed and not call.exempt:
+            return StopReason.CLOSED
+        if not call.meter.advance(1, self.books):
+            return self._spent(call)
+        self.calls[call.id] = call
+        self._stale = True
+        self._watch(call.meter)
+        return None
+
+    def end(self, call: RunningCall, seconds: int) -> Charge:
+        """A call is over after so many whole seconds; what was granted beyond is given back."""
+        del self.calls[call.id]
+        call.meter.cut_to(seconds, self.books)
+        self._stale = True
+        return call.meter.charge()
+
+    def advance(self, now_ns: int) -> None:
+        """Grant every second that has begun by now."""
+        calls = list(self.calls.values())
+        for call in grant(calls, self.books, now_ns):
+            call.stop(self._spent(call))
+        for call in calls:
+            self._watch(call.meter)
+
+    def hold(self, amount: int) -> None:
+        """Reserve an amount, or give one back when it is negative."""
+        if amount:
+            self.books.held += amount
+            self._stale = True
+
+    def look_ahead(self) -> None:
+        """Reckon what becomes of every call, where anything has changed since the last time."""
+        if not self._stale:
+            return
+        self._stale = False
+        forks = [call.fork() for call in self.calls.values()]
+        for fork in grant(forks, self.books.copy(), None):
+            fork.stop(self._why())
+        for fork in forks:
+            call = self.calls[fork.id]
+            call.outlook = Outlook(fork.stop_s, fork.reason, fork.meter.change_from(call.meter.price))
+
+    def bundle_left_s(self, phase: Phase) -> int | None:
+        """Seconds left of the bundle in the month of `phase`; None for an account without one."""
+        if not phase.bundle_s:
+            return None
+        book = self.books.months.get(phase.month)
+        return max(0, phase.bundle_s - (book.bundle_s if book is not None else 0))
+
+    # --- admission ------------------------------------------------------------------------------------------
+
+    def objection(self, terms: Terms, utc_s: int) -> StopReason | None:
+        """Why the first second of a new call could not be paid for at this instant; None when it could."""
+        if self.standing.closed:
+            return StopReason.CLOSED
+        phase = terms.phase_at(utc_s)
+        if not self.first_price(phase):
+            return None
+        book = self.books.months.get(phase.month) or Book()
+        reached = self.standing.cap is not None and book.told.get("cap-100") == self.standing.cap
+        if reached or not self.books.affordable(book, 0, 0, phase.setup, phase.per_minute, 1):
+            return self._why()
+        return None
+
+    def first_price(self, phase: Phase) -> int:
+        """What the first second of a call costs, set-up included; 0 while the bundle pays."""
+        if phase.bundled and self.bundle_left_s(phase):
+            return 0
+        return phase.setup + (2 * phase.per_minute + 60) // 120
+
+    # --- thresholds -----------------------------------------------------------------------------------------
+
+    def _why(self) -> StopReason:
+        return StopReason.LIMITED if self.standing.barred else StopReason.CAP
+
+    def _spent(self, call: RunningCall) -> StopReason:
+        """A second could not be paid for; if for the cap, that is reached (R-CAP-03)."""
+        cap = self.standing.cap
+        if not self.standing.barred and cap is not None:
+            month = call.meter.phase.month
+            book = self.books.book(month)
+            self._cross(book, "cap-100", month, book.amount, cap)
+        return self._why()
+
+    def _watch(self, meter: Meter) -> None:
+        """See whether a threshold has been crossed by the seconds taken."""
+        cap = self.standing.cap
+        for month in meter.months:
+            book = self.books.book(month)
+            if cap and 100 * book.amount >= EARLY_WARNING_PERCENT * cap:
+                self._cross(book, "cap-80", month, book.amount, cap)
+            allowed_s, used_s = book.allowance_s, book.bundle_s
+            if allowed_s and 100 * used_s >= EARLY_WARNING_PERCENT * allowed_s:
+                self._cross(book, "bundle-80", month, used_s, allowed_s)
+                if used_s >= allowed_s:
+                    self._cross(book, "bundle-100", month, used_s, allowed_s)
+            if book.seconds > ABNORMAL_S:
+                self._cross(book, "abnormal-use", month, book.seconds, ABNORMAL_S)
+
+    def _cross(self, book: Book, kind: str, month: str, used: int, allowed: int) -> None:
+        if book.told.get(kind) != allowed:
+            book.told[kind] = allowed
+            self.crossed.append(Threshold(kind, month, used, allowed))

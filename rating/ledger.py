@@ -1,0 +1,211 @@
+"""The ledger: every account, what calls have reserved of it, and what they settle (R-BUN-03, R-CAP-04).
+
+A call *reserves* its first second when it is placed; while it rings the money is held. When it is answered it
+`begin`s, and from then on seconds are granted as they start (`rating.grant`), slice by slice as the ledger is
+asked to `renew`. At the end it *settles*, for as much as it talked or less; one that was not answered
+*releases*, and a reservation nobody came back for *expires*. Ids make repeats harmless: the same call
+reserves, begins and settles once, and asking again answers as the first time.
+
+Balances live here; what is settled is written elsewhere (`Use` by call and month) and brought back by
+`restore` after a restart. Amounts are ten-thousandths of a euro excluding VAT, times nanoseconds: `mono_ns`
+of the monotonic clock, `wall_ns` UTC.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from rating.account import Account, Standing, Threshold
+from rating.calendar import NS_PER_S
+from rating.charge import NOTHING, Charge, Use
+from rating.grant import RunningCall, StopReason
+from rating.meter import Meter
+from rating.terms import Terms
+
+REMEMBERED = 4096
+"""Settled calls whose charge is kept, for a settlement that comes twice."""
+
+
+class Reservation(NamedTuple):
+    """What a call not yet answered holds of an account."""
+
+    account: str
+    terms: Terms
+    amount: int
+    expires_ns: int
+    exempt: bool
+
+
+class Ledger:
+    """All accounts by name. An account is opened by the first call of its line, or by `restore`."""
+
+    __slots__ = ("_accounts", "_owners", "_reservations", "_settled")
+
+    def __init__(self) -> None:
+        self._accounts: dict[str, Account] = {}
+        self._reservations: dict[str, Reservation] = {}
+        self._owners: dict[str, str] = {}  # of running calls
+        self._settled: OrderedDict[str, Charge] = OrderedDict()
+
+    # --- accounts -------------------------------------------------------------------------------------------
+
+    def account(self, name: str, standing: Standing) -> Account:
+        """The account of a line, opened when it is new."""
+        account = self._accounts.get(name)
+        if account is None:
+            account = self._accounts[name] = Account(standing)
+        return account
+
+    def find(self, name: str) -> Account | None:
+        """The account of a line, if it has ever been used."""
+        return self._accounts.get(name)
+
+    def stand(self, name: str, standing: Standing, mono_ns: int) -> None:
+        """The state or cap of a line has changed; unknown accounts learn of it when they are opened."""
+        account = self._accounts.get(name)
+        if account is not None and account.standing != standing:
+            account.advance(mono_ns)
+            account.stand(standing)
+
+    def restore(self, name: str, uses: Iterable[Use], told: Iterable[Threshold], standing: Standing) -> None:
+        """Bring back what was settled, and which thresholds were told, before a restart."""
+        books = self.account(name, standing).books
+        for use in uses:
+            book = books.book(use.month)
+            book.seconds += use.seconds
+            book.bundle_s += use.bundle_s
+            book.amount += use.amount
+        for threshold in told:
+            books.book(threshold.month).told[threshold.kind] = threshold.allowed
+
+    def forget_before(self, month: str) -> None:
+        """Close the books of months earlier than `month`, and accounts that have nothing left."""
+        reserved = {reservation.account for reservation in self._reservations.values()}
+        for name, account in list(self._accounts.items()):
+            months = account.books.months
+            for old in [one for one in months if one < month]:
+                del months[old]
+            if not (months or account.calls or account.crossed or name in reserved):
+                del self._accounts[name]
+
+    def take_crossed(self, name: str) -> list[Threshold]:
+        """The thresholds an account has crossed since the last time, each once."""
+        account = self._accounts.get(name)
+        if account is None or not account.crossed:
+            return []
+        crossed, account.crossed = account.crossed, []
+        return crossed
+
+    # --- calls ----------------------------------------------------------------------------------------------
+
+    def objection(
+        self, name: str, standing: Standing, terms: Terms, wall_ns: int, mono_ns: int
+    ) -> StopReason | None:
+        """Why a call could not be charged now; None when it could. Reserves nothing."""
+        account = self._accounts.get(name)
+        if account is None:
+            account = Account(standing)
+        else:
+            account.advance(mono_ns)
+            account.stand(standing)
+        return account.objection(terms, wall_ns // NS_PER_S)
+
+    def reserve(
+        self,
+        name: str,
+        standing: Standing,
+        call_id: str,
+        terms: Terms,
+        *,
+        wall_ns: int,
+        mono_ns: int,
+        for_ns: int,
+        exempt: bool = False,
+    ) -> StopReason | None:
+        """Hold the first second of a call, set-up included, for `for_ns` at most; or why it cannot be had.
+        An `exempt` call, to a helpline, may be placed in every state of the account."""
+        if call_id in self._reservations or call_id in self._owners:
+            return None
+        refused = self.objection(name, standing, terms, wall_ns, mono_ns)
+        if refused is not None and not exempt:
+            return refused
+        account = self.account(name, standing)
+        amount = account.first_price(terms.phase_at(wall_ns // NS_PER_S))
+        account.hold(amount)
+        self._reservations[call_id] = Reservation(name, terms, amount, mono_ns + for_ns, exempt)
+        return None
+
+    def release(self, call_id: str) -> None:
+        """A call that was not answered draws nothing."""
+        reservation = self._reservations.pop(call_id, None)
+        if reservation is not None:
+            self._accounts[reservation.account].hold(-reservation.amount)
+
+    def expire(self, mono_ns: int) -> int:
+        """Release the reservations whose time is over; how many there were."""
+        late = [call_id for call_id, one in self._reservations.items() if one.expires_ns <= mono_ns]
+        for call_id in late:
+            self.release(call_id)
+        return len(late)
+
+    def begin(
+        self,
+        call_id: str,
+        *,
+        answered_mono_ns: int,
+        answered_wall_ns: int,
+        limit_s: int = 0,
+    ) -> StopReason | None:
+        """A call with a reservation was answered: its first second is granted, at the price of this instant;
+        or why it may not begin.
+
+        Raises:
+            KeyError: it has no reservation.
+        """
+        if call_id in self._owners:
+            return None
+        reservation = self._reservations[call_id]
+        self.release(call_id)
+        account = self._accounts[reservation.account]
+        account.advance(answered_mono_ns)
+        meter = Meter(reservation.terms, answered_wall_ns)
+        call = RunningCall(call_id, meter, answered_mono_ns, limit_s=limit_s, exempt=reservation.exempt)
+        refused = account.begin(call)
+        if refused is None:
+            self._owners[call_id] = reservation.account
+        return refused
+
+    def renew(self, name: str, mono_ns: int) -> list[RunningCall]:
+        """Grant the seconds begun since the last time, and reckon the outlook of every call of an account."""
+        account = self._accounts.get(name)
+        if account is None:
+            return []
+        account.advance(mono_ns)
+        account.look_ahead()
+        return list(account.calls.values())
+
+    def running(self, call_id: str) -> RunningCall | None:
+        """A call that has begun and not settled."""
+        owner = self._owners.get(call_id)
+        return self._accounts[owner].calls[call_id] if owner is not None else None
+
+    def settle(self, call_id: str, seconds: int, mono_ns: int) -> Charge:
+        """The charge of a call that ended after so many whole seconds, at least one; of one that never began,
+        nothing."""
+        owner = self._owners.pop(call_id, None)
+        if owner is None:
+            self.release(call_id)
+            return self._settled.get(call_id, NOTHING)
+        account = self._accounts[owner]
+        account.advance(mono_ns)
+        charge = account.end(account.calls[call_id], max(1, seconds))
+        self._settled[call_id] = charge
+        if len(self._settled) > REMEMBERED:
+            self._settled.popitem(last=False)
+        return charge
+
+    def __len__(self) -> int:
+        """Reservations and running calls: 0 at rest."""
+        return len(self._reservations) + len(self._owners)
