@@ -104,7 +104,7 @@ def test_what_is_no_such_speech_passes_as_it_is(talk: Talk) -> None:
 
 
 def test_it_ends_after_its_time(talk: Talk) -> None:
-    talk.play(CALLEE, 100)
+    talk.play(CALLEE, 400)
     assert talk.said(CALLER, speech(1)) != speech(1)
     until(lambda: talk.said(CALLER, speech(3)) == speech(3))
 
@@ -139,7 +139,7 @@ def test_its_own_packets_end_when_the_other_party_speaks(talk: Talk) -> None:
 
 
 def test_its_own_packets_end_with_the_tone(talk: Talk) -> None:
-    talk.play(CALLEE, 100)
+    talk.play(CALLEE, 400)
     assert is_warning(PCMA, samples([talk.parties[CALLEE].receive()[0]]))
     until(talk.parties[CALLEE].hears_nothing)
     assert talk.said(CALLER, speech(1)) == speech(1)
