@@ -151,15 +151,19 @@ class Tariff:
         price = plan.prices.get(row) or self.special.get(row)
         if price is None:
             return None
-        bundle_s = plan.bundle_s
         if options:
             for option_id in plan.options:
-                if option_id in options:
-                    option = self.options[option_id]
-                    bundle_s = max(bundle_s, option.bundle_s)
-                    if (change := option.changes.get(row)) is not None:
-                        price = change.of(price)
-        return Period(self.from_s, self.version, price, bundle_s)
+                if option_id in options and (change := self.options[option_id].changes.get(row)) is not None:
+                    price = change.of(price)
+        return Period(self.from_s, self.version, price, self.bundle_s(plan_id, options))
+
+    def bundle_s(self, plan_id: str, options: Collection[str]) -> int:
+        """The seconds that a month brings under a plan and options: the larger bundle, never two."""
+        plan = self.plans.get(plan_id)
+        if plan is None:
+            return 0
+        chosen = (self.options[one].bundle_s for one in options if one in plan.options)
+        return max((plan.bundle_s, *chosen))
 
 
 class TariffBook:

@@ -25,6 +25,7 @@ from switch.net.relays import RelayPool
 from switch.net.resolver import Resolver
 from switch.net.store import Store
 from switch.net.udp import UdpListener
+from switch.net.webhook import Webhook
 from switch.ports import (
     NS_PER_S,
     Address,
@@ -55,6 +56,7 @@ AT_START = (
     "media.relays",
     "store",
     "admin",
+    "notices",
     "log",
 )
 """What of the configuration is read once, at start: changed by a reload, it waits for a restart."""
@@ -85,6 +87,7 @@ class App:
         self.journal: Journal
         self._entropy = entropy or SystemEntropy()
         self._relays = RelayPool(self._on_relay)
+        self.webhook: Webhook | None = None
         self._resolver: Resolver | None = None
         self._http: HttpListener | None = None
         self._operator: OperatorListener | None = None
@@ -124,6 +127,7 @@ class App:
             now=self.clock.moment,
             on_full=self._on_journal_full,
             log=self.log,
+            on_notice=self._on_notice,
         )
         lines = await self.store.lines()
         self.core = Switch(settings_of(self.configuration), lines, self._entropy, self.clock.moment())
@@ -153,6 +157,17 @@ class App:
         self._http = HttpListener(registry, self._why_not_ready)
         self.http_port = await self._http.start(config.admin.host, config.admin.port)
         self._lag_task = asyncio.get_running_loop().create_task(self._measure_lag(), name="lag")
+        if config.notices.webhook is not None:
+            secret = config.notices.secret
+            self.webhook = Webhook(
+                self.store,
+                url=config.notices.webhook,
+                secret=secret.get_secret_value().encode() if secret is not None else None,
+                log=self.log,
+                now=self.clock.moment,
+                chance=self._entropy.below,
+            )
+            self.webhook.start()
         gc.collect()
         gc.freeze()  # tariffs and code are for ever; the collector need not look at them again
         gc.set_threshold(50_000, 20, 50)
@@ -198,7 +213,7 @@ class App:
             await asyncio.sleep(0.05)
 
     async def _close(self) -> bool:
-        for part in (self._http, self._resolver):
+        for part in (self._http, self._resolver, self.webhook):
             if part is not None:
                 await part.close()
         if self._lag_task is not None:
@@ -305,9 +320,13 @@ class App:
             detail = message[2:] if kind == "failed" else message[2] if len(message) > 2 else None
             self.driver.feed(RelayMessage(kind, message[1], detail))
 
+    def _on_notice(self) -> None:
+        if self.webhook is not None:
+            self.webhook.wake()
+
     def _on_note(self, note: Note) -> None:
-        tell = self.log.error if note.event == "internal_error" else self.log.debug
-        tell(note.event, **note.facts)
+        levels = {"internal_error": self.log.error, "threshold": self.log.warning}
+        levels.get(note.event, self.log.debug)(note.event, **note.facts)
 
     async def _measure_lag(self) -> None:
         """How late a short sleep ends: what everything else waits for, too."""

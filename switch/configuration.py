@@ -26,6 +26,8 @@ from switch.settings import CallLimits, Settings
 from switch.sip.auth import Account, ha1
 from switch.sip.transaction.wire import Timing
 
+WARNED_SIDES = {"caller": (0,), "called": (1,), "both": (0, 1), "none": ()}
+
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
@@ -100,6 +102,7 @@ def settings_of(configuration: Configuration) -> Settings:
             no_answer_ns=calls.no_answer_s * NS_PER_S,
             max_s=calls.max_s,
             max_calls=calls.max_calls,
+            warned_sides=WARNED_SIDES[calls.warning_tone],
         ),
         registrar=RegistrarLimits(sip.register_min_s, sip.register_max_s, sip.register_default_s),
         timing=Timing(sip.t1_ms * NS_PER_MS, sip.t2_ms * NS_PER_MS, sip.t4_ms * NS_PER_MS),

@@ -71,7 +71,7 @@ def load_config(given: Path | None) -> tuple[Path, Config]:
 
 
 class _Withheld(dict[str, str]):
-    """An environment with every trunk password: an operator's shell need not have the switch's secrets."""
+    """An environment with every secret: an operator's shell need not have the switch's secrets."""
 
     def get(self, _key: str, _default: Any = None) -> str:
         return "withheld"

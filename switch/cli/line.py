@@ -8,6 +8,7 @@ Passwords come from a prompt or from standard input, are kept as digests only an
 from __future__ import annotations
 
 import sys
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 NOTHING = "-"
 """Given for a list, it empties the list."""
 
+PLANS_CAP = "plan"
+"""Given for the cap: what the plan says."""
+
 group = typer.Typer(help="The lines: who may register and call.", no_args_is_help=True)
 
 Which = Annotated[str, typer.Argument(metavar="LINE", help="The line's user, or one of its numbers.")]
@@ -42,6 +46,15 @@ Options = Annotated[list[str] | None, typer.Option("--option", help="An option o
 Kind = Annotated[str | None, typer.Option(metavar="desk|dect|softphone", help="What is registered with it.")]
 State = Annotated[
     str | None, typer.Option(metavar="active|limited|restricted|suspended|terminated", help="What it may do.")
+]
+Cap = Annotated[
+    str | None,
+    typer.Option(
+        metavar="EUR|none|plan", help="What may be charged a month, VAT included; 'plan': what the plan says."
+    ),
+]
+Concluded = Annotated[
+    str | None, typer.Option(metavar="DATE", help="When the contract was concluded, 2026-11-25.")
 ]
 MaxCalls = Annotated[int | None, typer.Option(help="Calls at a time.")]
 MaxContacts = Annotated[int | None, typer.Option(help="Devices at a time.")]
@@ -81,6 +94,8 @@ def add(
     option: Options = None,
     kind: Kind = None,
     state: State = None,
+    cap: Cap = None,
+    concluded: Concluded = None,
     max_calls: MaxCalls = None,
     max_contacts: MaxContacts = None,
     algorithm: Algorithms = None,
@@ -107,6 +122,8 @@ def add(
         options=_list(option),
         kind=kind,
         state=state,
+        cap=cap,
+        concluded=_date(concluded),
         max_calls=max_calls,
         max_contacts=max_contacts,
         algorithms=_list(algorithm),
@@ -136,6 +153,8 @@ def set_(
     option: Options = None,
     kind: Kind = None,
     state: State = None,
+    cap: Cap = None,
+    concluded: Concluded = None,
     max_calls: MaxCalls = None,
     max_contacts: MaxContacts = None,
     algorithm: Algorithms = None,
@@ -159,6 +178,8 @@ def set_(
         options=_list(option),
         kind=kind,
         state=state,
+        cap=cap,
+        concluded=_date(concluded),
         max_calls=max_calls,
         max_contacts=max_contacts,
         algorithms=_list(algorithm),
@@ -248,6 +269,8 @@ def shown(line: Line) -> dict[str, Any]:
         "options": list(line.options),
         "kind": line.kind,
         "state": line.state,
+        "cap": line.cap or "plan",
+        "concluded": line.concluded,
         "max_calls": line.max_calls,
         "max_contacts": line.max_contacts,
         "password": "set" if line.account.ha1 else "none",
@@ -296,6 +319,13 @@ def _address(
     )
 
 
+def _date(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text is not None else None
+    except ValueError:
+        fail_with_faults([f"concluded: must be a date like 2026-11-25, not {text}"])
+
+
 def _password(from_stdin: bool) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
@@ -317,6 +347,8 @@ def _document(line: Line) -> dict[str, Any]:
         "max_contacts": line.max_contacts,
         "max_calls": line.max_calls,
         "state": line.state,
+        "cap": line.cap or PLANS_CAP,
+        "concluded": date.fromisoformat(line.concluded) if line.concluded else None,
         "address": dict(line.address or {}),
     }
 
@@ -325,9 +357,11 @@ def _entry(document: dict[str, Any]) -> LineEntry:
     from switch.config.lines import LineEntry
     from switch.config.loader import validate
 
+    cap = document.get("cap")
     document = document | {
-        "algorithms": document.get("algorithms") or None
-    }  # none of its own: the transport's
+        "algorithms": document.get("algorithms") or None,  # none of its own: the transport's
+        "cap": None if cap == PLANS_CAP else cap,
+    }
     entry, faults = validate(document, LineEntry)
     if entry is None:
         fail_with_faults([f"{fault.key}: {fault.message}" for fault in faults])

@@ -9,8 +9,11 @@ import typer
 from switch.cli.lab import lab
 from switch.cli.line import group as line
 from switch.cli.live import calls, end, registrations, status
+from switch.cli.rate import rate
 from switch.cli.records import cdr
 from switch.cli.serve import check, serve
+from switch.cli.tariff import group as tariff
+from switch.cli.usage import usage
 
 cli = typer.Typer(
     help="A SIP switch with live rating for Belgian small-business telephony.",
@@ -41,6 +44,7 @@ def _root(
     pass
 
 
-for command in (lab, serve, check, calls, registrations, status, end, cdr):
+for command in (lab, serve, check, calls, registrations, status, end, cdr, usage, rate):
     cli.command()(command)
 cli.add_typer(line, name="line")
+cli.add_typer(tariff, name="tariff")

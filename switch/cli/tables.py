@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -101,6 +102,74 @@ def lines_table(lines: Iterable[Row]) -> Table:
             ", ".join(line["options"]),
             Text(line["state"], _LINE_STATE.get(line["state"], "red")),
             f"{address.get('postcode', '')} {address.get('municipality', '')}",
+        )
+    return table
+
+
+def rate_report(answer: Row) -> Group:
+    """What a call would cost: its segments, then what they come to."""
+    if "refused" in answer:
+        return Group(facts_table({"refused": answer["refused"], "number": answer["number"]}))
+    table = _table("")
+    for name in ("From", "Seconds", "EUR/min"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("Paid by", "Period", "Month", "Tariff"):
+        table.add_column(name, no_wrap=True)
+    for segment in answer["segments"]:
+        table.add_row(
+            clock(segment["start"]),
+            str(segment["seconds"]),
+            segment["per_minute"],
+            *(segment[key] for key in ("source", "period", "month", "tariff")),
+        )
+    facts = {
+        "number": f"{answer['number']} ({answer['zone']}, price row {answer['row']})",
+        "charge": f"{answer['charge']} EUR, of it {answer['setup']} set-up",
+        "bundle": f"{answer['bundle_used_s']} s used",
+        "may last": clock(answer["allowed_s"]) or "without limit",
+    }
+    return Group(table, facts_table(facts))
+
+
+def tariffs_table(rows: Sequence[Row]) -> Table:
+    """Every version of the tariff, a plan on a row."""
+    table = _table("")
+    for name in ("Version", "From", "Plan"):
+        table.add_column(name, no_wrap=True)
+    for name in ("EUR/month", "Bundle"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Options", overflow="fold")
+    for row in rows:
+        for name, plan in row["plans"].items():
+            table.add_row(
+                row["version"],
+                row["valid_from"],
+                name,
+                show(plan["monthly"] + plan["pack_monthly"]),
+                clock(plan["bundle_s"] or None),
+                ", ".join(plan["options"]),
+            )
+    return table
+
+
+def usage_table(rows: Sequence[Row]) -> Table:
+    """What each line has used in a month."""
+    table = _table("")
+    for name in ("Line", "Plan"):
+        table.add_column(name, no_wrap=True)
+    for name in ("Talked", "Bundle used", "Bundle left", "EUR", "Cap, net"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Told", overflow="fold")
+    for row in rows:
+        table.add_row(
+            row["line"],
+            row["plan"],
+            clock(row["seconds"]),
+            clock(row["bundle_used_s"]) if row["bundle_s"] else "",
+            clock(row["bundle_left_s"]) if row["bundle_s"] else "",
+            show(row["charged"]),
+            show(row["cap"]) if row["cap"] is not None else "none",
+            " ".join(row["told"]),
         )
     return table
 

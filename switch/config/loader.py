@@ -29,7 +29,6 @@ from switch.config.model import (
     Model,
     Objection,
     Settings,
-    Trunk,
     TrunksFile,
     collide,
 )
@@ -82,7 +81,7 @@ def default_config_dir() -> Path:
 
 
 def load_config(directory: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
-    """Read every configuration file of `directory`; a trunk's `env:NAME` password comes from `environ`."""
+    """Read every configuration file of `directory`; what is `env:NAME` comes from `environ`."""
     if not directory.is_dir():
         return Loaded(None, (Fault(str(directory), 0, "", "is not a directory"),))
     faults = [
@@ -100,9 +99,15 @@ def load_config(directory: Path, environ: Mapping[str, str] = os.environ) -> Loa
     if settings is not None:
         faults += (settings_places.fault(*objection) for objection in _between_sections(settings))
         faults += (trunk_places.fault(*objection) for objection in _own_address(settings, trunks))
+        secret = _secret(settings.notices.secret, directory, environ)
+        if isinstance(secret, str):
+            faults.append(settings_places.fault(("notices", "secret"), secret))
+        else:
+            notices = settings.notices.model_copy(update={"secret": secret})
+            settings = settings.model_copy(update={"notices": notices})
     revealed = []
     for index, trunk in enumerate(trunks.trunk):
-        secret = _secret(trunk, directory, environ)
+        secret = _secret(trunk.password, directory, environ)
         if isinstance(secret, str):
             faults.append(trunk_places.fault(("trunk", index, "password"), secret))
         else:
@@ -246,18 +251,18 @@ def _own_address(settings: Settings, trunks: TrunksFile) -> Iterator[Objection]:
             yield ("trunk", index, "host"), "is this switch itself, by sip.listen"
 
 
-def _secret(trunk: Trunk, directory: Path, environ: Mapping[str, str]) -> SecretStr | str | None:
-    """The password, or why it is not to be had, naming nothing: it may be a password after all."""
-    if trunk.password is None:
+def _secret(given: SecretStr | None, directory: Path, environ: Mapping[str, str]) -> SecretStr | str | None:
+    """The secret itself, or why it is not to be had, naming nothing: it may be the secret after all."""
+    if given is None:
         return None
-    password = trunk.password.get_secret_value()
-    scheme, _, name = password.partition(":")
+    secret = given.get_secret_value()
+    scheme, _, name = secret.partition(":")
     if scheme == "env":
-        password = environ.get(name, "")
+        secret = environ.get(name, "")
     elif scheme == "file":
         try:
-            password = (directory / name).read_text(encoding="utf-8").rstrip("\r\n")
+            secret = (directory / name).read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
             return f"the file it names cannot be read: {reason}"
-    return SecretStr(password) if password else "is empty, or names an empty or missing variable or file"
+    return SecretStr(secret) if secret else "is empty, or names an empty or missing variable or file"

@@ -7,12 +7,14 @@ faults and checks between sections are left to `switch.config.loader`.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -33,6 +35,7 @@ Network = IPv4Network | IPv6Network
 
 REFUSED = "refused"
 PORTS_PER_STREAM = 4
+_VISIBLE = re.compile(r"[\x21-\x7e]{1,2000}")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 
 
@@ -54,6 +57,20 @@ def repeated(values: Sequence[str]) -> Iterator[tuple[int, str]]:
         if seen[value]:
             yield index, value
         seen[value] += 1
+
+
+def web_url(text: str) -> str:
+    """An http or https URL as it stands. A user in it is refused: it would show wherever the URL does.
+
+    Raises:
+        ValueError: it is none; the message repeats nothing of it.
+    """
+    with contextlib.suppress(ValueError):  # what `urlsplit` and `_host` raise repeats what they were given
+        parts = urlsplit(text)
+        plain = parts.scheme in ("http", "https") and "@" not in parts.netloc and "#" not in text
+        if plain and _VISIBLE.fullmatch(text) and parts.port != 0 and _host(parts.hostname or ""):
+            return text
+    raise ValueError("not an http or https URL without user")
 
 
 def _literal(text: str) -> str:
@@ -94,6 +111,11 @@ Source = Annotated[
     PlainValidator(_network),
     PlainSerializer(str),
     allowed("an IP address or a network, 192.0.2.0/24"),
+]
+WebUrl = Annotated[
+    str,
+    AfterValidator(web_url),
+    allowed("an http or https URL without user, https://example.com/notices"),
 ]
 Directory = Annotated[Path, allowed("a directory")]
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -249,7 +271,8 @@ class Media(Model):
 
 
 class Calls(Model):
-    """Limits of calls: `ring_s` to lines, `no_answer_s` to trunks, `max_s` once answered (R-LIM-01).
+    """Limits of calls: `ring_s` to lines, `no_answer_s` to trunks, `max_s` once answered (R-LIM-01). Before a
+    call is cut, `warning_tone` says who hears so.
 
     At a stop the switch waits for running calls, at most `stop_wait_s`, or ends them.
     """
@@ -257,6 +280,7 @@ class Calls(Model):
     ring_s: Seconds = 60
     no_answer_s: Seconds = 180
     max_s: Seconds = 7200
+    warning_tone: Literal["caller", "called", "both", "none"] = "caller"
     max_calls: Count = 2000
     max_per_line: Count = 2
     stop: Literal["wait", "end"] = "wait"
@@ -287,6 +311,21 @@ class Emergency(Model):
     unknown_sources: Literal["never", "known_aor", "any"] = "known_aor"
 
 
+class Notices(Model):
+    """Where notices are posted to, and what they are signed with (`switch.net.webhook`).
+
+    `secret` may be `file:NAME` or `env:NAME`; the loader puts the secret in its place. The URL is not shown
+    either: its path or query may hold a token.
+    """
+
+    webhook: Annotated[WebUrl | None, Field(repr=False)] = None
+    secret: SecretStr | None = None
+
+    def _objections(self) -> Iterator[Objection]:
+        if self.secret is not None and self.webhook is None:
+            yield ("secret",), "signs nothing: webhook is missing"
+
+
 class Log(Model):
     """What is logged, and whether for machines or for people."""
 
@@ -303,6 +342,7 @@ class Settings(Model):
     store: Store = Store()
     admin: Admin = Admin()
     emergency: Emergency = Emergency()
+    notices: Notices = Notices()
     log: Log = Log()
 
 

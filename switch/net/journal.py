@@ -43,7 +43,8 @@ _INSERT_CDR = f"INSERT OR IGNORE INTO cdr ({', '.join(CDR_FIELDS)}) VALUES ({_MA
 
 
 class Journal:
-    """Takes entries at once, writes them soon, says when they are on disk."""
+    """Takes entries at once, writes them soon, says when they are on disk; `on_notice` is told when one is
+    there for the operator's endpoint."""
 
     def __init__(
         self,
@@ -54,12 +55,14 @@ class Journal:
         now: Callable[[], Moment],
         on_full: Callable[[bool], None],
         log: Any,
+        on_notice: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._queue_max = queue_max
         self._commit_s = commit_s
         self._now = now
         self._on_full = on_full
+        self._on_notice = on_notice
         self._log = log
         self._queue: deque[Entry] = deque()
         self._bindings: dict[tuple[str, str], BindingSaved | BindingRemoved] = {}
@@ -215,7 +218,7 @@ class Journal:
             ("INSERT OR REPLACE INTO running_call VALUES (?, ?, ?, ?, ?, ?)", answered),
             (_INSERT_CDR, ended),
             ("INSERT OR IGNORE INTO usage VALUES (?, ?, ?, ?, ?, ?)", used),
-            ("INSERT OR IGNORE INTO threshold VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", crossed),
+            ("INSERT OR IGNORE INTO threshold VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", crossed),
             ("DELETE FROM running_call WHERE call_id = ?", over),
             ("UPDATE cdr SET media = ? WHERE call_id = ?", measured),
             ("INSERT OR REPLACE INTO binding VALUES (?, ?, ?, ?)", saved),
@@ -223,3 +226,5 @@ class Journal:
             ("INSERT OR REPLACE INTO meta VALUES ('alive', ?)", [("{} {}".format(*self._now()),)]),
         ]
         await self._store.write([(sql, rows) for sql, rows in statements if rows])
+        if crossed:
+            self._on_notice()

@@ -21,6 +21,7 @@ from switch.core import Switch
 from switch.net.driver import Driver
 from switch.net.journal import Journal
 from switch.net.udp import UdpListener
+from switch.net.webhook import Webhook
 
 
 class Observed(Protocol):
@@ -31,6 +32,7 @@ class Observed(Protocol):
     journal: Journal
     listeners: list[UdpListener]
     loop_lag_s: float
+    webhook: Webhook | None
 
     def relay_stats(self) -> dict[str, int]:
         """The relays' own counters."""
@@ -75,6 +77,7 @@ class AppCollector(Collector):
         yield from self._sip()
         yield from self._media()
         yield from self._records()
+        yield from self._notices()
 
     def _calls(self) -> Iterator[Metric]:
         core, sums = self._app.core, self._app.core.sums
@@ -222,6 +225,15 @@ class AppCollector(Collector):
             "Datagrams sent before their entry was on disk.",
             self._app.driver.late_holds,
         )
+
+    def _notices(self) -> Iterator[Metric]:
+        webhook = self._app.webhook
+        if webhook is None:
+            return
+        yield _counter("belswitch_notices_sent", "Notices the operator's endpoint took.", webhook.sent)
+        yield _counter("belswitch_notice_failures", "Attempts that failed (tried again).", webhook.failures)
+        yield _counter("belswitch_notices_refused", "Notices the endpoint called wrong.", webhook.refused)
+        yield _gauge("belswitch_notices_waiting", "Notices to be tried again.", webhook.waiting)
 
 
 async def render(registry: CollectorRegistry) -> bytes:

@@ -54,9 +54,9 @@ CREATE TABLE usage (
 CREATE INDEX usage_by_month ON usage (month, account, seconds, bundle_s, amount);
 CREATE TABLE threshold (
     id TEXT PRIMARY KEY, account TEXT, line TEXT, kind TEXT, month TEXT, used INTEGER, allowed INTEGER,
-    at_ms INTEGER, delivered_ms INTEGER
+    at_ms INTEGER, delivered INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
-CREATE INDEX threshold_undelivered ON threshold (at_ms) WHERE delivered_ms IS NULL;
+CREATE INDEX threshold_undelivered ON threshold (at_ms) WHERE NOT delivered;
 CREATE TABLE cdr ({_CDR_COLUMNS}, media TEXT);
 CREATE INDEX cdr_by_time ON cdr (invited_ms);
 CREATE INDEX cdr_by_line ON cdr (line, invited_ms);
@@ -209,17 +209,13 @@ class Store:
 
     async def undelivered(self, limit: int) -> list[tuple[str, dict[str, Any]]]:
         """Thresholds that the operator's endpoint has not been told of: id and body, oldest first."""
-        query = (
-            f"SELECT id, {_THRESHOLD} FROM threshold WHERE delivered_ms IS NULL ORDER BY at_ms, id LIMIT ?"
-        )
+        query = f"SELECT id, {_THRESHOLD} FROM threshold WHERE NOT delivered ORDER BY at_ms, id LIMIT ?"
         async with self.connection.execute(query, [limit]) as cursor:
             return [(row[0], asdict(ThresholdCrossed(*row[1:]))) async for row in cursor]
 
-    async def delivered(self, ids: Sequence[str], at_ms: int) -> None:
+    async def delivered(self, ids: Sequence[str]) -> None:
         """They have been told."""
-        await self.write(
-            [("UPDATE threshold SET delivered_ms = ? WHERE id = ?", [(at_ms, one) for one in ids])]
-        )
+        await self.write([("UPDATE threshold SET delivered = 1 WHERE id = ?", [(one,) for one in ids])])
 
     async def alive(self) -> Moment:
         """When the switch last wrote that it lives, by its own clocks; zeros for never."""
@@ -269,7 +265,7 @@ def cdr_values(cdr: Cdr) -> list[Any]:
 
 def threshold_id(crossed: ThresholdCrossed) -> str:
     """One account is told of one threshold once a month, and again where what is allowed has changed."""
-    return f"{crossed.account} {crossed.month} {crossed.kind} {crossed.allowed}"
+    return f"{crossed.account}:{crossed.month}:{crossed.kind}:{crossed.allowed}"
 
 
 def printable(text: str) -> str:

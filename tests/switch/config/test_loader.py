@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from switch.config.loader import Loaded, default_config_dir, load_config
-from switch.config.model import Config, Listen, MediaHost, PortRange, Sip
+from switch.config.model import Config, Listen, MediaHost, PortRange, Sip, web_url
 
 SETTINGS = """\
 [sip]
@@ -177,7 +177,11 @@ def test_ports_come_in_pairs() -> None:
         ),
         ("[log]\nlevel = 1979-05-27", '6: log.level: must be "debug" or "info" or "warning" or "error"'),
         ("[log]\nfile = 'x'", "6: log.file: unknown key; known here: level, format"),
-        ("[logs]", "5: logs: unknown key; known here: sip, media, calls, store, admin, emergency, log"),
+        ("[logs]", "5: logs: unknown key; known here: sip, media, calls, store, admin, emergency, notices,"),
+        (
+            "[notices]\nsecret = 'file:none'",
+            "6: notices.secret: signs nothing: webhook is missing",
+        ),
     ],
 )
 def test_a_wrong_setting_is_refused_where_it_stands(folder: Folder, section: str, fault: str) -> None:
@@ -322,6 +326,91 @@ def test_a_password_comes_from_the_file_the_variable_or_the_configuration(folder
 def test_a_password_that_is_not_to_be_had_is_a_fault(folder: Folder, reference: str, fault: str) -> None:
     folder.write(REGISTERED.format(reference), "trunks.toml")
     assert folder.faults() == [f"trunks.toml:5: trunk[0].password: {fault}"]
+
+
+NOTICES = '[notices]\nwebhook = "{}"\nsecret = "{}"\n'
+HOOK = "https://notices.example/belswitch"
+
+
+def _notices(config: Config) -> tuple[str | None, str | None]:
+    secret = config.notices.secret
+    return config.notices.webhook, secret.get_secret_value() if secret is not None else None
+
+
+def test_notices_go_nowhere_unless_told_to(folder: Folder) -> None:
+    assert _notices(folder.config()) == (None, None)
+    folder.write(f'{SETTINGS}[notices]\nwebhook = "{HOOK}"\n')
+    assert _notices(folder.config()) == (HOOK, None)
+
+
+def test_what_signs_notices_is_found_as_a_password_is(folder: Folder) -> None:
+    folder.write("geheim\n", "webhook.secret")
+    for reference in ("file:webhook.secret", "env:HOOK", "geheim"):
+        folder.write(SETTINGS + NOTICES.format(HOOK, reference))
+        assert _notices(folder.config(HOOK="geheim")) == (HOOK, "geheim")
+
+
+def test_a_secret_of_notices_that_is_not_to_be_had_is_a_fault_beside_the_others(folder: Folder) -> None:
+    folder.write(SETTINGS + NOTICES.format(HOOK, "env:geheim"))
+    folder.write(REGISTERED.format("env:geheim"), "trunks.toml")
+    assert folder.faults() == [
+        "switch.toml:7: notices.secret: is empty, or names an empty or missing variable or file",
+        "trunks.toml:5: trunk[0].password: is empty, or names an empty or missing variable or file",
+    ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:8080",
+        "http://[2001:db8::1]:8080/notices",
+        "https://notices.example/hook/?token=geheim&kind=cap",
+        "HTTPS://Notices.example:8443/",
+    ],
+)
+def test_a_webhook_is_taken_as_it_stands(folder: Folder, url: str) -> None:
+    folder.write(SETTINGS + NOTICES.format(url, "geheim"))
+    assert _notices(folder.config()) == (url, "geheim")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "notices.example/geheim",
+        "//notices.example/geheim",
+        "ftp://notices.example/geheim",
+        "https:///geheim",
+        "https://user:geheim@notices.example/",
+        "https://geheim@notices.example/",
+        "https://@notices.example/geheim",
+        "https://notices.example/#geheim",
+        "https://notices.example:0/geheim",
+        "https://notices.example:65536/geheim",
+        "https://notices.example:geheim/",
+        "https://no_host/geheim",
+        "https://[::1/geheim",
+        "https://notices.example/geheim\\r\\nHost: x",
+        "https://notices.example/ geheim",
+        "https://notices.exämple/geheim",
+        "https://notices.example/" + 2000 * "x",
+    ],
+)
+def test_a_webhook_that_is_none_is_a_fault_that_does_not_repeat_it(folder: Folder, url: str) -> None:
+    folder.write(SETTINGS + NOTICES.format(url, "geheim"))
+    assert folder.faults() == [
+        "switch.toml:6: notices.webhook: must be an http or https URL without user, "
+        "https://example.com/notices"
+    ]
+    with pytest.raises(ValueError, match="not an http or https URL without user") as caught:
+        web_url(url.replace("\\r\\n", "\r\n"))
+    assert "geheim" not in str(caught.value)
+
+
+def test_neither_the_webhook_nor_its_secret_shows_in_the_configuration(folder: Folder) -> None:
+    folder.write(SETTINGS + NOTICES.format(f"{HOOK}?token=geheim", "geheim"))
+    config = folder.config()
+    assert "geheim" not in repr(config) + str(config)
 
 
 def test_no_secret_shows_in_a_fault_or_in_the_configuration(folder: Folder) -> None:
