@@ -77,6 +77,8 @@ class Account:
     def end(self, call: RunningCall, seconds: int) -> Charge:
         """A call is over after so many whole seconds; what was granted beyond is given back."""
         del self.calls[call.id]
+        if call.outlook.stop_s is not None and seconds >= call.outlook.stop_s:
+            self._spent(call)
         call.meter.cut_to(seconds, self.books)
         self._stale = True
         return call.meter.charge()

@@ -95,17 +95,15 @@ def grant(calls: list[RunningCall], books: Books, until_ns: int | None) -> list[
         if not due:
             return spent
         if len(due) == 1:
-            call, rounds = due[0], due[0].wanted_s(until_ns) - due[0].meter.seconds
+            rounds = due[0].wanted_s(until_ns) - due[0].meter.seconds
         else:
             due.sort(key=attrgetter("next_ns"))
-            call, rounds = due[0], _rounds(due, books, until_ns)
-            for each in due if rounds else ():
-                each.meter.advance(each.meter.seconds + rounds, books)
-            if rounds:
-                continue
-            rounds = 1
-        if not call.meter.advance(call.meter.seconds + rounds, books):
-            spent.append(call)
+            rounds = _rounds(due, books, until_ns)
+            if not rounds:
+                due, rounds = due[:1], 1
+        for call in due:
+            if not call.meter.advance(call.meter.seconds + rounds, books):
+                spent.append(call)
 
 
 def _rounds(due: list[RunningCall], books: Books, until_ns: int | None) -> int:

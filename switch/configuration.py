@@ -26,8 +26,6 @@ from switch.settings import CallLimits, Settings
 from switch.sip.auth import Account, ha1
 from switch.sip.transaction.wire import Timing
 
-WARNED_SIDES = {"caller": (0,), "called": (1,), "both": (0, 1), "none": ()}
-
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
@@ -102,7 +100,9 @@ def settings_of(configuration: Configuration) -> Settings:
             no_answer_ns=calls.no_answer_s * NS_PER_S,
             max_s=calls.max_s,
             max_calls=calls.max_calls,
-            warned_sides=WARNED_SIDES[calls.warning_tone],
+            warned_sides=tuple(
+                side for side, name in enumerate(("caller", "called")) if calls.warning_tone in (name, "both")
+            ),
         ),
         registrar=RegistrarLimits(sip.register_min_s, sip.register_max_s, sip.register_default_s),
         timing=Timing(sip.t1_ms * NS_PER_MS, sip.t2_ms * NS_PER_MS, sip.t4_ms * NS_PER_MS),

@@ -253,7 +253,8 @@ class Switch:
             charge = charges.get(orphan.call_id)
             uses_of_it = charge.uses if charge is not None else ()
             cdr = orphaned(orphan, alive, charge)
-            self._append(Append(CallEnded(cdr, orphan.account, uses_of_it), hold=False))
+            account = orphan.paid_by.account if orphan.paid_by is not None else ""
+            self._append(Append(CallEnded(cdr, account, uses_of_it), hold=False))
 
     def _end_orphan(self, side: Mapping[str, Any]) -> None:
         if side["dialog"] is None:
@@ -319,7 +320,8 @@ class Switch:
             call.start(request, flow)
         except Malformed:
             self.calls.remove(call.id)
-            self.charging.release(call.id)
+            if admission.line is not None:
+                self.charging.release(call.id, admission.line)
             raise
 
     def _counted(self, admission: Admission) -> list[str]:

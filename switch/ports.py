@@ -163,19 +163,29 @@ Order = Transmit | Relay | Append | Note
 # --- journal entries ----------------------------------------------------------------------------------------
 
 
+class PaidBy(NamedTuple):
+    """The account of a call, what might be charged to it in a month when the call was answered (None: any
+    amount; nothing when `barred`), and the longest the call may last (0: for ever)."""
+
+    account: str
+    cap: int | None
+    barred: bool
+    limit_s: int
+
+
 @dataclass(frozen=True, slots=True)
 class CallAnswered:
     """A call was answered: all that is needed to end it and to record it after a restart.
 
-    `dialogs` holds for each leg what a BYE needs; `pending` is the record as known at the answer; `account`
-    whose bundle and cap it runs on ('' for none).
+    `dialogs` holds for each leg what a BYE needs; `pending` is the record as known at the answer; `paid_by`
+    the account it runs on, if any.
     """
 
     call_id: str
     answered: Moment
     pending: Cdr
     dialogs: tuple[Mapping[str, Any], ...]
-    account: str = ""
+    paid_by: PaidBy | None = None
 
 
 @dataclass(frozen=True, slots=True)

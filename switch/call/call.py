@@ -323,8 +323,9 @@ class Call:
         self._after(PROBE_NS, self._probe)
         pending = self._record("answered", "", 200, None, now)
         self.a.answer(body)
-        account = self._payer.user if self._payer is not None else ""
-        entry = CallAnswered(self.id, now, pending, (self.a.snapshot(), leg.snapshot()), account)
+        payer, limit_s = self._payer, self.admission.limit_s
+        paid_by = self._context.charging.paid_by(payer, limit_s) if payer is not None else None
+        entry = CallAnswered(self.id, now, pending, (self.a.snapshot(), leg.snapshot()), paid_by)
         self._context.append(Append(entry, hold=not self.admission.emergency))
 
     # --- what it costs, and for how long --------------------------------------------------------------------
@@ -580,7 +581,7 @@ class Call:
         if payer is None:
             return None
         if self._answered is None:
-            charging.release(self.id)
+            charging.release(self.id, payer)
             return None
         return charging.settle(self.id, payer, billed_seconds(talked_ms))
 

@@ -24,7 +24,16 @@ from rating.tariff import TariffBook
 from rating.terms import Terms
 from rating.zone import DestinationClass
 from switch.call.context import CallSums
-from switch.ports import NS_PER_MS, NS_PER_S, Append, CallAnswered, Moment, Note, ThresholdCrossed
+from switch.ports import (
+    NS_PER_MS,
+    NS_PER_S,
+    Append,
+    CallAnswered,
+    Moment,
+    Note,
+    PaidBy,
+    ThresholdCrossed,
+)
 from switch.routing.lines import Line
 from switch.timers import Timer, TimerQueue
 
@@ -94,6 +103,7 @@ class Charging:
         )
         if refused is not None:
             self._sums.reservations_refused[refused.value] += 1
+        self._renew(line.user)  # what is held here is not there for the calls that run
         return refused
 
     def begin(self, call: Paying, line: Line, limit_s: int) -> StopReason | None:
@@ -113,6 +123,11 @@ class Charging:
         self._renew(line.user)
         return None
 
+    def paid_by(self, line: Line, limit_s: int) -> PaidBy:
+        """What a restart needs to know of a call that has begun."""
+        standing = self._standing(line)
+        return PaidBy(line.user, standing.cap, standing.barred, limit_s)
+
     def settle(self, call_id: str, line: Line, seconds: int) -> Charge:
         """The charge of a call that is over after so many whole seconds."""
         charge = self.ledger.settle(call_id, seconds, self._timers.now.mono_ns)
@@ -122,9 +137,10 @@ class Charging:
             self._renew(line.user)
         return charge
 
-    def release(self, call_id: str) -> None:
+    def release(self, call_id: str, line: Line) -> None:
         """A call that was not answered draws nothing."""
         self.ledger.release(call_id)
+        self._renew(line.user)
 
     def view(self, call_id: str, line: Line) -> dict[str, Any]:
         """What a running call has cost by now, and what becomes of it."""
@@ -228,23 +244,27 @@ class Charging:
         """Open a call of the process that died, by its clock; False where there was nothing to charge by."""
         pending = orphan.pending
         destination = self.tariffs.destinations.classify(pending.called)
-        if destination is None or not pending.plan or not orphan.account:
+        payer = orphan.paid_by
+        if destination is None or payer is None:
             return False
         priced = quote(self.tariffs, pending.plan, pending.options, destination, orphan.answered.wall_ns)
         if not isinstance(priced, Quote):
             return False
         mono_ns, wall_ns = orphan.answered
         self.ledger.reserve(  # what it was granted is granted again, whatever the line may do by now
-            orphan.account,
-            Standing(),
+            payer.account,
+            Standing(payer.cap, payer.barred),
             orphan.call_id,
             priced.terms,
             wall_ns=wall_ns,
             mono_ns=mono_ns,
             for_ns=0,
+            exempt=True,
         )
-        begun = self.ledger.begin(orphan.call_id, answered_mono_ns=mono_ns, answered_wall_ns=wall_ns)
-        return begun is None
+        refused = self.ledger.begin(
+            orphan.call_id, answered_mono_ns=mono_ns, answered_wall_ns=wall_ns, limit_s=payer.limit_s
+        )
+        return refused is None
 
 
 def standing_of(line: Line, tariffs: TariffBook, wall_ns: int) -> Standing:

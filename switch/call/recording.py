@@ -84,6 +84,8 @@ def orphaned(call: CallAnswered, alive: Moment, charge: Charge | None) -> Cdr:
     does in service."""
     pending = call.pending
     talked_ms = max(0, alive.mono_ns - call.answered.mono_ns) // NS_PER_MS
+    if charge is not None:  # it was cut before the end, and only the record of that was lost
+        talked_ms = min(talked_ms, 1000 * charge.seconds)
     setup_fee, amount, segments = recorded(charge)
     return Cdr.from_dict(
         pending.as_dict()

@@ -197,7 +197,8 @@ class Journal:
                 case CallAnswered():
                     pending = json.dumps(entry.pending.as_dict())
                     dialogs = json.dumps(entry.dialogs)
-                    answered.append((entry.call_id, *entry.answered, pending, dialogs, entry.account))
+                    paid_by = json.dumps(entry.paid_by)
+                    answered.append((entry.call_id, *entry.answered, pending, dialogs, paid_by))
                     self._running_calls.add(entry.call_id)
                 case CallEnded():
                     ended.append(cdr_values(entry.cdr))

@@ -18,7 +18,7 @@ from typing import Any
 import aiosqlite
 
 from rating.charge import Use
-from switch.ports import CallAnswered, Moment, ThresholdCrossed
+from switch.ports import CallAnswered, Moment, PaidBy, ThresholdCrossed
 from switch.record import Cdr
 from switch.routing.lines import Line
 from switch.sip.auth import Account
@@ -45,7 +45,7 @@ CREATE TABLE binding (
     user TEXT, contact TEXT, expires_ns INTEGER, state TEXT, PRIMARY KEY (user, contact)
 ) WITHOUT ROWID;
 CREATE TABLE running_call (
-    call_id TEXT PRIMARY KEY, mono_ns INTEGER, wall_ns INTEGER, pending TEXT, dialogs TEXT, account TEXT
+    call_id TEXT PRIMARY KEY, mono_ns INTEGER, wall_ns INTEGER, pending TEXT, dialogs TEXT, paid_by TEXT
 );
 CREATE TABLE usage (
     call_id TEXT, month TEXT, account TEXT, seconds INTEGER, bundle_s INTEGER, amount INTEGER,
@@ -184,9 +184,9 @@ class Store:
                     Moment(mono_ns, wall_ns),
                     Cdr.from_dict(json.loads(pending)),
                     tuple(json.loads(dialogs)),
-                    account,
+                    PaidBy(*json.loads(paid_by)) if json.loads(paid_by) is not None else None,
                 )
-                async for call_id, mono_ns, wall_ns, pending, dialogs, account in cursor
+                async for call_id, mono_ns, wall_ns, pending, dialogs, paid_by in cursor
             ]
 
     async def uses(self, month: str, account: str | None = None) -> list[tuple[str, Use]]:

@@ -22,7 +22,9 @@ from rating.money import show
 from rating.tariff import TariffBook
 from tests.rating.support import charged, local_ns, quoted
 
+IN_CI = os.environ.get("CI", "0") not in ("", "0", "false")
 EXAMPLES = settings(max_examples=int(os.environ.get("BELSWITCH_EXAMPLES", "300")), deadline=None)
+MANY_EXAMPLES = settings(EXAMPLES, max_examples=10_000) if IN_CI else EXAMPLES
 
 FULL = 120_000
 BE = "+3222345678"
@@ -246,7 +248,8 @@ def naive(
     return str(amount.quantize(Decimal("0.0001"), ROUND_HALF_UP)), drawn
 
 
-@EXAMPLES
+@MANY_EXAMPLES
+@pytest.mark.timeout(600)
 @given(
     line=st.sampled_from(LINES),
     number=st.sampled_from(sorted(NUMBERS)),

@@ -38,6 +38,8 @@ class Journal:
         self.lost: list[Entry] = []
         self.life: list[Entry] = []
         """Everything that the process now running has ordered."""
+        self.taken: list[Entry] = []
+        """Everything ever ordered."""
         self._random = random
         self._later = later
         self._tell_full = tell_full
@@ -51,6 +53,7 @@ class Journal:
         """Queue one entry; `when_done` is called once it is on disk."""
         self._waiting.append(entry)
         self.life.append(entry)
+        self.taken.append(entry)
         if when_done is not None:
             self._when_done.append(when_done)
         if not self._writing:

@@ -6,19 +6,41 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from random import Random
 
+from rating.calendar import BRUSSELS
 from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_S, EndCall
 from switch.settings import CallLimits
+from tests.sim import bills
 from tests.sim.auditor import Auditor
 from tests.sim.traffic import Traffic
 from tests.sim.weather import CALM, forecast
-from tests.sim.world import MEDIA_HOST, World
+from tests.sim.world import MEDIA_HOST, START_WALL_S, World, tables, with_bundle
+
+
+def local_s(text: str) -> int:
+    """The UTC second of a Belgian local time."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=BRUSSELS).timestamp())
+
 
 STORM_MS = 60_000
 CALM_MS = 200_000
 LIMITS = CallLimits(ring_ns=20 * NS_PER_S, no_answer_ns=30 * NS_PER_S, max_s=30)
+STARTS_S = (
+    START_WALL_S,  # Tuesday morning, peak
+    local_s("2026-11-24 15:59:35"),
+    local_s("2026-11-25 07:59:35"),
+    local_s("2026-11-30 23:59:35"),  # a month ends
+    local_s("2026-12-31 23:59:35"),  # and a year
+    local_s("2027-03-28 01:59:35"),  # summer time begins
+    local_s("2026-10-25 02:59:35"),  # and ends
+    local_s("2027-03-29 10:00:00"),  # Easter Monday
+)
+BUNDLES_S = (0, 7, 25, 60, 120_000)
+CHOICES = ("none", "none", "0.05", "0.20", "0.60")
+"""Caps, in euros with VAT."""
 MEDIA = MediaSettings({4: MEDIA_HOST}, {4: MEDIA_HOST}, silence_ms=12_000)
 
 
@@ -49,7 +71,17 @@ def simulate(seed: int) -> Verdict:
     """Run one seed to its end."""
     random = Random(f"weather {seed}")
     weather, faults = forecast(random)
-    world = World(seed, weather, shuffle=True, limits=LIMITS, media=MEDIA)
+    bundle_s = random.choice(BUNDLES_S)
+    world = World(
+        seed,
+        weather,
+        shuffle=True,
+        start_wall_s=random.choice(STARTS_S),
+        caps={user: random.choice(CHOICES) for user in ("alice", "bob", "carol", "office")},
+        tariffs=with_bundle(tables()[0], bundle_s),
+        limits=LIMITS,
+        media=MEDIA,
+    )
     auditor = Auditor(world)
     traffic = Traffic(world, random)
     world.machine.start()
@@ -75,6 +107,7 @@ def simulate(seed: int) -> Verdict:
         world.run(10_000)
     world.run_until(lambda: not world.sizes()["clients"])
     auditor.check()
+    auditor.problems += bills.problems(world, bundle_s=bundle_s)
     auditor.check_rest()
     cdrs = world.cdrs
     return Verdict(

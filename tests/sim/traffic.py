@@ -15,6 +15,8 @@ OUTSIDE = (
     "023456789",
     "+32478123456",
     "0033145678901",
+    "0033612345678",
+    "0033145678902",
     "00385123456789",
     "080012345",
     "+3270245245",
@@ -23,6 +25,7 @@ OUTSIDE = (
     "1234",
     "0112",
 )
+ABROAD = ("0033145678901", "0033145678901", "0033612345678", "00385123456789")
 HELP = ("sip:112@voice.example", "urn:service:sos", "sip:+32101@voice.example", "sip:100@voice.example")
 STRANGER = "+3225550123"
 
@@ -61,6 +64,9 @@ class Traffic:
             self._register(phone)
         for _ in range(calls):
             self.world.later(self.random.randint(2000, storm_ms) * NS_PER_S // 1000, self._place_call)
+        if self.random.random() < 0.5:
+            for _ in range(self.random.randint(2, 6)):
+                self.world.later(self.random.randint(8_000, 30_000) * NS_PER_S // 1000, self._call_abroad)
         if self.world.weather.rude:
             for _ in range(self.random.randint(0, 3)):
                 self.world.later(self.random.randint(5, storm_ms // 1000) * NS_PER_S, self._drop_dead)
@@ -109,6 +115,11 @@ class Traffic:
             caller.after(random.randint(0, 6000), talk.cancel)
         if random.random() < 0.9:
             caller.after(45_000, talk.hang_up)
+
+    def _call_abroad(self) -> None:
+        """The office has many calls at a time on one bundle and one cap."""
+        talk = self.office.invite(self.random.choice(ABROAD))
+        self.office.after(self.random.randint(4_000, 40_000), talk.hang_up)
 
     def _live(self, talk: Talk) -> None:
         """What a party does in a call, whether the call is up by then or not."""

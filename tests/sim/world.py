@@ -35,7 +35,7 @@ REALM = "belswitch"
 DOMAIN = "voice.example"
 SWITCH = Address("203.0.113.1", 5060)
 MEDIA_HOST = "203.0.113.2"
-START_WALL_NS = 1_795_510_800 * NS_PER_S
+START_WALL_S = 1_795_510_800
 """Tuesday 24 November 2026, 10:00 in Belgium: peak."""
 
 NUMBERS = {"alice": "+3216234567", "bob": "+3222345678", "carol": "+3281234567", "office": "+3292345678"}
@@ -106,7 +106,7 @@ def settings(weather: Weather = CALM, **changes: Any) -> Settings:
     return replace(base, **changes)
 
 
-def lines() -> list[Line]:
+def lines(caps: Mapping[str, str] = CAPS) -> list[Line]:
     """Four lines: three with phones and one with a customer's own exchange that is known by its address."""
     return [
         Line(
@@ -119,23 +119,39 @@ def lines() -> list[Line]:
             max_contacts=4,
             max_calls=30 if name == "office" else 6,
             sources=(HOSTS["office"],) if name == "office" else (),
-            cap=CAPS.get(name, ""),
+            cap=caps.get(name, ""),
         )
         for name, number in NUMBERS.items()
     ]
+
+
+def with_bundle(book: TariffBook, seconds: int) -> TariffBook:
+    """The same tariffs with another bundle in the plan that has one."""
+    tariffs = [
+        replace(tariff, plans={**tariff.plans, "classic": replace(tariff.plans["classic"], bundle_s=seconds)})
+        for tariff in book.tariffs
+    ]
+    return TariffBook(tariffs, book.calendar, book.destinations)
 
 
 class World:
     """Everything, with its clock."""
 
     def __init__(
-        self, seed: int = 0, weather: Weather = CALM, *, shuffle: bool = False, **changes: Any
+        self,
+        seed: int = 0,
+        weather: Weather = CALM,
+        *,
+        shuffle: bool = False,
+        start_wall_s: int = START_WALL_S,
+        caps: Mapping[str, str] = CAPS,
+        **changes: Any,
     ) -> None:
         self.random = Random(seed)
         self.weather = weather
         self.relay_pairs = weather.relay_pairs
         self.mono_ns = 1_000 * NS_PER_S
-        self.wall_offset_ns = START_WALL_NS - self.mono_ns
+        self.wall_offset_ns = start_wall_s * NS_PER_S - self.mono_ns
         self.parties: dict[str, Party] = {}
         self._speaking: dict[tuple[str, int], int | None] = {}
         """Where media comes from: None while somebody speaks there, then when the last of it was heard."""
@@ -146,7 +162,7 @@ class World:
         self.network = Network(self.random, self.later)
         self.machine = Machine(
             settings=settings(weather, **changes),
-            lines=lines(),
+            lines=lines(caps),
             random=self.random,
             moment=self.moment,
             later=self.later,

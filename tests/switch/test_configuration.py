@@ -56,6 +56,7 @@ CALLS: dict[str, Any] = {
     "ring_s": 21,
     "no_answer_s": 99,
     "max_s": 3601,
+    "warning_tone": "both",
     "max_calls": 444,
     "max_per_line": 5,
     "stop": "end",
@@ -81,6 +82,7 @@ NOT_FOR_THE_CORE = {
     "calls.stop_wait_s",
     *(f"store.{key}" for key in ("directory", "queue_max", "commit_ms", "hold_ms")),
     *(f"admin.{key}" for key in ("host", "port", "socket")),
+    *(f"notices.{key}" for key in ("webhook", "secret")),
     *(f"log.{key}" for key in ("level", "format")),
 }
 
@@ -139,7 +141,9 @@ def test_every_field_arrives() -> None:
                 international=True,
             ),
         ),
-        limits=CallLimits(ring_ns=21 * NS_PER_S, no_answer_ns=99 * NS_PER_S, max_s=3601, max_calls=444),
+        limits=CallLimits(
+            ring_ns=21 * NS_PER_S, no_answer_ns=99 * NS_PER_S, max_s=3601, max_calls=444, warned_sides=(0, 1)
+        ),
         registrar=RegistrarLimits(31, 3333, 1111),
         timing=Timing(250 * NS_PER_MS, 2000 * NS_PER_MS, 2500 * NS_PER_MS),
         nonce_ttl_s=111,

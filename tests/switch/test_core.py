@@ -21,6 +21,7 @@ from switch.ports import (
     Moment,
     Note,
     Order,
+    PaidBy,
     Relay,
     RelayMessage,
     StopCalls,
@@ -404,7 +405,7 @@ def test_calls_that_were_running_are_ended_and_recorded(desk: Desk) -> None:
     pending = cdr("orphan", released_by="", cause=None, options=(), duration_s=1, amount=0, segments=())
     never = ["udp", "192.0.2.99", 5060, STRANGER.host, STRANGER.port]
     sides = ({"dialog": None, "flow": never}, {"dialog": {}, "flow": never})
-    orphan = CallAnswered("orphan", answered, pending, sides, "office")
+    orphan = CallAnswered("orphan", answered, pending, sides, PaidBy("office", None, False, 7200))
     desk.switch.restore([], [orphan], answered._replace(mono_ns=530 * NS_PER_S))
     desk.orders += desk.switch.drain()
     (record,) = desk.records()
