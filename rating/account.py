@@ -80,6 +80,8 @@ class Account:
         if call.outlook.stop_s is not None and seconds >= call.outlook.stop_s:
             self._spent(call)
         call.meter.cut_to(seconds, self.books)
+        if self.standing.cap is not None and not call.meter.fork().advance(seconds + 1, self.books.copy()):
+            self._spent(call)  # cut in time: before the second that could not be paid for had begun
         self._stale = True
         return call.meter.charge()
 

@@ -64,7 +64,7 @@ def what_if(book: TariffBook, question: Question) -> Answer | str:
     terms, answer_s = priced.terms, wall_ns // NS_PER_S
     if question.bundle_left_s is not None:
         phase = terms.phase_at(answer_s)
-        account.books.book(phase.month).bundle_s = phase.bundle_s - question.bundle_left_s
+        account.books.book(phase.month).bundle_s = max(0, phase.bundle_s - question.bundle_left_s)
     refused = account.objection(terms, answer_s)
     if refused is not None:
         return CAP_REACHED[refused]

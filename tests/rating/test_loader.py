@@ -68,6 +68,43 @@ FAULTS = [
     ),
     (TARIFF, "vat_percent = 21", "vat_percent = -1", "vat_percent: must be a whole number"),
     (TARIFF, "vat_percent = 21", "vat_percent = 21.0", "vat_percent: must be a whole number"),
+    (
+        TARIFF,
+        'amount = "50.00"',
+        "amount = 50.00",
+        'cap.older-contracts.amount: prices are strings, write "50.0"',
+    ),
+    (TARIFF, 'amount = "20.00"', 'amount = "20,00"', "cap.newer-contracts.amount: not an amount in euros"),
+    (
+        TARIFF,
+        "concluded_after = 2021-01-01",
+        'concluded_after = "2021-01-01"',
+        "cap.newer-contracts.concluded_after: must be a date like 2026-01-01",
+    ),
+    (
+        TARIFF,
+        "concluded_after = 2021-01-01",
+        "concluded_before = 2021-01-01",
+        "cap.newer-contracts.concluded_before: unknown key",
+    ),
+    (
+        TARIFF,
+        "# valid_until = 2026-12-31",
+        "valid_until = 2025-12-31",
+        "valid_until: is before valid_from",
+    ),
+    (
+        TARIFF,
+        "# valid_until = 2026-12-31",
+        'valid_until = "never"',
+        "valid_until: must be a date like 2026-01-01",
+    ),
+    (
+        TARIFF,
+        'capped = true\nmonthly = "0.00"',
+        'capped = "yes"\nmonthly = "0.00"',
+        "plan.clic-bureau.capped: must be true or false",
+    ),
     (TARIFF, 'prices_of = "classic-in-klik"', 'prices_of = "klik"', "'klik' is not a plan described above"),
     (
         TARIFF,
@@ -204,6 +241,96 @@ def test_two_tariffs_from_the_same_day_overlap(config: Path) -> None:
     assert faults(config) == [
         "tariffs/2026-02-01.toml:5: version: 2026-01 is used twice",
         "tariffs/2026-02-01.toml:6: valid_from: is that of version 2026-01; one tariff is in force at a time",
+    ]
+
+
+def second_version(config: Path, valid_from: str, valid_until: str = "") -> str:
+    """Another version of the same prices; its name."""
+    text = (config / TARIFF).read_text(encoding="utf-8")
+    text = text.replace('version = "2026-01"', f'version = "{valid_from}"')
+    text = text.replace("valid_until = ", "# valid_until = ")
+    text = text.replace(
+        "valid_from = 2026-01-01",
+        f"valid_from = {valid_from}" + (f"\nvalid_until = {valid_until}" if valid_until else ""),
+    )
+    name = f"tariffs/{valid_from}.toml"
+    (config / name).write_text(text, encoding="utf-8")
+    return name
+
+
+def test_a_version_that_ends_after_the_next_has_begun_overlaps_it(config: Path) -> None:
+    """Told at the later of the two files, with its line."""
+    edit(config, TARIFF, "# valid_until = 2026-12-31", "valid_until = 2026-12-31")
+    name = second_version(config, "2026-12-31")
+    assert faults(config) == [
+        f"{name}:6: valid_from: overlaps version 2026-01; one tariff is in force at a time"
+    ]
+
+
+def test_an_earlier_version_that_is_read_later_and_ends_too_late(config: Path) -> None:
+    name = second_version(config, "2025-01-01", "2026-01-01")
+    (config / name).rename(config / "tariffs" / "2026-old.toml")
+    assert faults(config) == [
+        "tariffs/2026-old.toml:7: valid_until: overlaps version 2026-01; one tariff is in force at a time"
+    ]
+
+
+def test_a_version_may_end_the_day_before_the_next_or_earlier(config: Path) -> None:
+    edit(config, TARIFF, "# valid_until = 2026-12-31", "valid_until = 2026-12-31")
+    second_version(config, "2027-01-01", "2027-06-30")
+    second_version(config, "2028-01-01")
+    book = load(config).book
+    assert book is not None
+
+    def version(when: str) -> str | None:
+        found = book.version_at(local_ns(when))
+        return found.version if found else None
+
+    assert [
+        version("2026-12-31 23:59:59"),
+        version("2027-01-01 00:00:00"),
+        version("2027-06-30 23:59:59"),
+        version("2027-07-01 00:00:00"),
+        version("2027-12-31 23:59:59"),
+        version("2028-01-01 00:00:00"),
+    ] == ["2026-01", "2027-01-01", "2027-01-01", None, None, "2028-01-01"]
+
+
+def test_a_version_without_an_end_is_ended_by_the_next(config: Path) -> None:
+    second_version(config, "2026-07-01")
+    assert faults(config) == []
+
+
+def test_two_caps_of_one_day(config: Path) -> None:
+    line = edit(
+        config,
+        TARIFF,
+        "[plan.classic]",
+        '[cap.again]\namount = "30.00"\nconcluded_after = 2021-01-01\n\n[plan.classic]',
+    )
+    expected = "cap.again.concluded_after: is that of another cap"
+    assert faults(config) == [f"{TARIFF}:{line + 2}: {expected}"]
+
+
+def test_two_caps_of_no_day(config: Path) -> None:
+    line = edit(config, TARIFF, "[plan.classic]", '[cap.again]\namount = "30.00"\n\n[plan.classic]')
+    expected = "cap.again.concluded_after: is that of another cap"
+    assert faults(config) == [f"{TARIFF}:{line}: {expected}"]
+
+
+def test_a_capped_plan_needs_a_cap(config: Path) -> None:
+    """Else "capped" would be a plan that may charge anything."""
+    edit(config, TARIFF, '[cap.older-contracts]\namount = "50.00"\n', "")
+    edit(config, TARIFF, '[cap.newer-contracts]\namount = "20.00"\nconcluded_after = 2021-01-01\n', "")
+    told = faults(config)
+    lines = (config / TARIFF).read_text(encoding="utf-8").splitlines()
+    assert told == [
+        f"{TARIFF}:{line}: plan.{plan}.capped: needs a [cap] table"
+        for plan, line in zip(
+            ("classic", "classic-in-klik", "clic-bureau"),
+            (number for number, text in enumerate(lines, 1) if text == "capped = true"),
+            strict=True,
+        )
     ]
 
 

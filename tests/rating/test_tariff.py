@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
 from rating.money import show
-from rating.tariff import Change, Price, Rate, Tariff, TariffBook
+from rating.tariff import Cap, Change, Price, Rate, Tariff, TariffBook
 from tests.rating.support import local_ns
 
 
@@ -85,6 +90,43 @@ def test_an_option_changes_what_it_names_and_nothing_else() -> None:
 
 def test_an_option_can_make_a_rate_free() -> None:
     assert Change(peak=Rate(0)).of(Price(Rate(10), Rate(0))).peak.free
+
+
+@pytest.mark.parametrize("plan", ["classic", "classic-in-klik", "clic-bureau"])
+@pytest.mark.parametrize(
+    ("concluded", "cap"),
+    [
+        (date(2015, 6, 30), "50.0000"),
+        (date(2020, 12, 31), "50.0000"),
+        (date(2021, 1, 1), "50.0000"),  # "after": the day itself is not
+        (date(2021, 1, 2), "20.0000"),
+        (date(2026, 11, 25), "20.0000"),
+        (None, "20.0000"),
+    ],
+)
+def test_the_cap_of_a_contract_by_its_day(
+    book: TariffBook, plan: str, concluded: date | None, cap: str
+) -> None:
+    """R-CAP-01, VAT included."""
+    found = tariff(book).cap(plan, concluded)
+    assert found is not None
+    assert show(found) == cap
+
+
+def test_a_plan_that_is_not_capped_and_one_that_is_none_have_no_cap(book: TariffBook) -> None:
+    sheet = tariff(book)
+    free = replace(sheet, plans={**sheet.plans, "classic": replace(sheet.plans["classic"], capped=False)})
+    assert free.cap("classic", None) is None
+    assert free.cap("classic-in-klik", None) is not None
+    assert sheet.cap("platinum", None) is None
+
+
+def test_caps_that_begin_one_after_the_other(book: TariffBook) -> None:
+    """A contract older than all of them has none; the latest day before it counts, the last one without."""
+    caps = (Cap(date(2021, 1, 1), 20), Cap(date(2026, 1, 1), 10))
+    sheet = replace(tariff(book), caps=caps)
+    days = (date(2021, 1, 1), date(2021, 1, 2), date(2026, 1, 1), date(2026, 1, 2), None)
+    assert [sheet.cap("classic", day) for day in days] == [None, 20, 20, 10, 10]
 
 
 def test_the_version_in_force(indexed_book: TariffBook) -> None:

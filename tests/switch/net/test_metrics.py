@@ -35,6 +35,7 @@ class Scrape:
             loop_lag_s=0.25,
             webhook=SimpleNamespace(sent=3, failures=2, refused=1, waiting=0),
             relay_stats=lambda: RELAY,
+            webhook=SimpleNamespace(sent=10, failures=11, refused=12, waiting=13),
         )
         self._registry = CollectorRegistry()
         collector: Any = AppCollector(self.app)
@@ -121,6 +122,69 @@ def test_a_call_is_counted_while_it_runs_and_after(scrape: Scrape) -> None:
     assert 0 < value(series, "post_dial_delay_seconds_sum") < 1
     assert value(series, "sip_requests_received_total", method="INVITE") == 2  # challenged once
     assert value(series, "digest_checks_total", verdict="right") == 2
+
+
+def test_what_a_call_is_charged_and_how_its_cap_ends_it(scrape: Scrape) -> None:
+    """R-CAP-04: 20 EUR with VAT buy 0.08 and 1701 seconds at 0.58; then no such call is placed."""
+    world = scrape.world
+    carol, carrier = world.phone("carol"), world.carrier()
+    world.up(carol, carrier, "0033123456789")
+    assert value(scrape(), "reservations") == 1
+    assert world.run_until(lambda: "BYE" in carol.talk.heard, 1_800_000)
+    world.rest()
+    refused = carol.invite("0033123456789")
+    world.run(1000)
+    assert refused.heard[-1] == "403"
+    world.rest()
+    series = scrape()
+    assert value(series, "charge_euro_total", zone="zone_a", source="setup") == 0.08
+    assert value(series, "charge_euro_total", zone="zone_a", source="tariff") == 16.443
+    assert value(series, "rated_seconds_total", zone="zone_a", source="tariff") == 1701
+    assert value(series, "calls_unrated_total") == 0
+    assert value(series, "thresholds_total", kind="cap-80") == 1
+    assert value(series, "thresholds_total", kind="cap-100") == 1
+    assert value(series, "cuts_asked_total", reason="cap") == 1
+    assert value(series, "cuts_done_total", reason="cap") == 1
+    assert value(series, "cut_delay_seconds_count") == 1
+    assert 0 <= value(series, "cut_delay_seconds_sum") < 1
+    assert value(series, "call_refusals_total", reason="cap-reached") == 1
+    assert value(series, "reservations") == 0
+    assert value(series, "reservations_expired_total") == 0
+
+
+def test_seconds_are_counted_by_who_paid_for_them(scrape: Scrape) -> None:
+    """Four o'clock in mid-call: a minute at the tariff, a minute out of the bundle."""
+    world = scrape.world
+    alice, bob, carrier = world.phone("alice"), world.phone("bob"), world.carrier()
+    world.up(bob, carrier, "0478123456")  # with 24 Belgium
+    world.run(29_900)
+    bob.talk.bye()
+    world.rest()
+    world.step_clock(6 * 3600 - 60 - (world.mono_ns // 10**9 - 1000) - 2)
+    world.up(alice, carrier, "0033123456789")
+    world.run(119_900)
+    alice.talk.bye()
+    world.rest()
+    rated = {
+        labels: seconds
+        for (name, labels), seconds in scrape().items()
+        if name.endswith("rated_seconds_total")
+    }
+    assert rated == {
+        (("source", "included"), ("zone", "be_mobile")): 30,
+        (("source", "tariff"), ("zone", "zone_a")): 61,
+        (("source", "bundle"), ("zone", "zone_a")): 59,
+    }
+
+
+def test_notices_are_counted_where_there_is_an_endpoint_for_them(scrape: Scrape) -> None:
+    series = scrape()
+    assert value(series, "notices_sent_total") == 10
+    assert value(series, "notice_failures_total") == 11
+    assert value(series, "notices_refused_total") == 12
+    assert value(series, "notices_waiting") == 13
+    scrape.app.webhook = None
+    assert not [name for name, _ in scrape() if "notice" in name]
 
 
 def test_calls_to_many_numbers_make_no_more_series(scrape: Scrape) -> None:
