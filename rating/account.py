@@ -78,10 +78,8 @@ class Account:
         """A call is over after so many whole seconds; what was granted beyond is given back."""
         del self.calls[call.id]
         if call.outlook.stop_s is not None and seconds >= call.outlook.stop_s:
-            self._spent(call)
-        call.meter.cut_to(seconds, self.books)
-        if self.standing.cap is not None and not call.meter.fork().advance(seconds + 1, self.books.copy()):
             self._spent(call)  # cut in time: before the second that could not be paid for had begun
+        call.meter.cut_to(seconds, self.books)
         self._stale = True
         return call.meter.charge()
 

@@ -33,7 +33,6 @@ class Scrape:
             journal=SimpleNamespace(queued=5, written=6, failures=7, set_aside=8),
             listeners=[SimpleNamespace(dropped=9), SimpleNamespace(dropped=1)],
             loop_lag_s=0.25,
-            webhook=SimpleNamespace(sent=3, failures=2, refused=1, waiting=0),
             relay_stats=lambda: RELAY,
             webhook=SimpleNamespace(sent=10, failures=11, refused=12, waiting=13),
         )
