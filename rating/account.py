@@ -8,7 +8,7 @@ from rating.books import Book, Books
 from rating.charge import Charge
 from rating.grant import Outlook, RunningCall, StopReason, grant
 from rating.meter import Meter
-from rating.terms import Phase, Terms
+from rating.terms import Phase
 
 EARLY_WARNING_PERCENT = 80
 """R-CAP-04: of the cap, and of the bundle as well."""
@@ -85,6 +85,8 @@ class Account:
 
     def advance(self, now_ns: int) -> None:
         """Grant every second that has begun by now."""
+        if not self.calls:
+            return
         calls = list(self.calls.values())
         for call in grant(calls, self.books, now_ns):
             call.stop(self._spent(call))
@@ -118,11 +120,10 @@ class Account:
 
     # --- admission ------------------------------------------------------------------------------------------
 
-    def objection(self, terms: Terms, utc_s: int) -> StopReason | None:
-        """Why the first second of a new call could not be paid for at this instant; None when it could."""
+    def objection(self, phase: Phase) -> StopReason | None:
+        """Why the first second of a new call could not be paid for in this phase; None when it could."""
         if self.standing.closed:
             return StopReason.CLOSED
-        phase = terms.phase_at(utc_s)
         if not self.first_price(phase):
             return None
         book = self.books.months.get(phase.month) or Book()

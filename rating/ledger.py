@@ -104,13 +104,16 @@ class Ledger:
         self, name: str, standing: Standing, terms: Terms, wall_ns: int, mono_ns: int
     ) -> StopReason | None:
         """Why a call could not be charged now; None when it could. Reserves nothing."""
+        account = self._at(name, standing, mono_ns) or Account(standing)
+        return account.objection(terms.phase_at(wall_ns // NS_PER_S))
+
+    def _at(self, name: str, standing: Standing, mono_ns: int) -> Account | None:
+        """An account as it stands now, if it has ever been used."""
         account = self._accounts.get(name)
-        if account is None:
-            account = Account(standing)
-        else:
+        if account is not None:
             account.advance(mono_ns)
             account.stand(standing)
-        return account.objection(terms, wall_ns // NS_PER_S)
+        return account
 
     def reserve(
         self,
@@ -128,11 +131,11 @@ class Ledger:
         An `exempt` call, to a helpline, may be placed in every state of the account."""
         if call_id in self._reservations or call_id in self._owners:
             return None
-        refused = self.objection(name, standing, terms, wall_ns, mono_ns)
-        if refused is not None and not exempt:
+        account = self._at(name, standing, mono_ns) or self.account(name, standing)
+        phase = terms.phase_at(wall_ns // NS_PER_S)
+        if not exempt and (refused := account.objection(phase)) is not None:
             return refused
-        account = self.account(name, standing)
-        amount = account.first_price(terms.phase_at(wall_ns // NS_PER_S))
+        amount = account.first_price(phase)
         account.hold(amount)
         self._reservations[call_id] = Reservation(name, terms, amount, mono_ns + for_ns, exempt)
         return None

@@ -61,11 +61,11 @@ def what_if(book: TariffBook, question: Question) -> Answer | str:
         meter.advance(question.seconds, Account(Standing()).books)
         return Answer(meter.charge(), None, priced.version)
     account = _account(book, question)
-    terms, answer_s = priced.terms, wall_ns // NS_PER_S
+    terms = priced.terms
+    phase = terms.phase_at(wall_ns // NS_PER_S)
     if question.bundle_left_s is not None:
-        phase = terms.phase_at(answer_s)
         account.books.book(phase.month).bundle_s = max(0, phase.bundle_s - question.bundle_left_s)
-    refused = account.objection(terms, answer_s)
+    refused = account.objection(phase)
     if refused is not None:
         return CAP_REACHED[refused]
     limit_s = min(filter(None, (question.limit_s, priced.cut_s)), default=0)

@@ -69,6 +69,7 @@ def line_of(entry: LineEntry, config: Config) -> Line:
         max_calls=entry.max_calls or config.calls.max_per_line,
         sources=tuple(str(source) for source in entry.sources),
         cap=entry.cap or "",
+        premium=entry.premium,
         concluded=entry.concluded.isoformat() if entry.concluded is not None else "",
     )
 

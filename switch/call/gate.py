@@ -18,7 +18,7 @@ from emergency.location import Address as CivicAddress
 from emergency.numbers import Service
 from rating.grant import StopReason
 from rating.quote import Quote, quote
-from rating.zone import Destination
+from rating.zone import Destination, DestinationClass
 from switch.call.admission import Admission, Refusal
 from switch.call.charging import CLOSED_STATES, Charging, is_exempt
 from switch.call.running import UNPROVEN, line_name, trunk_name
@@ -109,6 +109,8 @@ class Gate:
             return Refusal(404, "no-destination")
         if line.state in CLOSED_STATES and service is None:
             return Refusal(403, f"line-{line.state}")
+        if destination.cls is DestinationClass.BE_PREMIUM and not line.premium:
+            return Refusal(403, "barred-premium")  # R-SPC-04
         priced = quote(self.settings.tariffs, line.plan, line.options, destination, now.wall_ns)
         if not isinstance(priced, Quote):
             return Refusal(403, priced.reason.value)

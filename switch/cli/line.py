@@ -56,6 +56,9 @@ Cap = Annotated[
 Concluded = Annotated[
     str | None, typer.Option(metavar="DATE", help="When the contract was concluded, 2026-11-25.")
 ]
+Premium = Annotated[
+    bool | None, typer.Option("--premium/--no-premium", help="May call 070 and 090x; barred otherwise.")
+]
 MaxCalls = Annotated[int | None, typer.Option(help="Calls at a time.")]
 MaxContacts = Annotated[int | None, typer.Option(help="Devices at a time.")]
 Algorithms = Annotated[
@@ -96,6 +99,7 @@ def add(
     state: State = None,
     cap: Cap = None,
     concluded: Concluded = None,
+    premium: Premium = None,
     max_calls: MaxCalls = None,
     max_contacts: MaxContacts = None,
     algorithm: Algorithms = None,
@@ -124,6 +128,7 @@ def add(
         state=state,
         cap=cap,
         concluded=_date(concluded),
+        premium=premium,
         max_calls=max_calls,
         max_contacts=max_contacts,
         algorithms=_list(algorithm),
@@ -155,6 +160,7 @@ def set_(
     state: State = None,
     cap: Cap = None,
     concluded: Concluded = None,
+    premium: Premium = None,
     max_calls: MaxCalls = None,
     max_contacts: MaxContacts = None,
     algorithm: Algorithms = None,
@@ -180,6 +186,7 @@ def set_(
         state=state,
         cap=cap,
         concluded=_date(concluded),
+        premium=premium,
         max_calls=max_calls,
         max_contacts=max_contacts,
         algorithms=_list(algorithm),
@@ -271,6 +278,7 @@ def shown(line: Line) -> dict[str, Any]:
         "state": line.state,
         "cap": line.cap or "plan",
         "concluded": line.concluded,
+        "premium": line.premium,
         "max_calls": line.max_calls,
         "max_contacts": line.max_contacts,
         "password": "set" if line.account.ha1 else "none",
@@ -349,6 +357,7 @@ def _document(line: Line) -> dict[str, Any]:
         "state": line.state,
         "cap": line.cap or PLANS_CAP,
         "concluded": date.fromisoformat(line.concluded) if line.concluded else None,
+        "premium": line.premium,
         "address": dict(line.address or {}),
     }
 

@@ -58,7 +58,8 @@ class LineEntry(Model):
     A phone proves itself with `password`; a customer's own equipment may be admitted by `sources` instead.
     `lenient` takes digests without qop or for another uri; without `max_calls`, `calls.max_per_line` holds.
     `cap` is what may be charged in a month, in euros with VAT, or "none" (R-CAP-02); left out, the plan says,
-    by the day on which the contract was `concluded` (R-CAP-01).
+    by the day on which the contract was `concluded` (R-CAP-01). 070 and 090x are barred unless `premium`
+    (R-SPC-04).
     """
 
     number: E164
@@ -76,6 +77,7 @@ class LineEntry(Model):
     state: State = "active"
     cap: CapChoice | None = None
     concluded: date | None = None
+    premium: bool = False
     address: LineAddress
 
     def _objections(self) -> Iterator[Objection]:

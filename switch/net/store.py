@@ -303,6 +303,7 @@ def body_of(line: Line) -> dict[str, Any]:
         "sources": list(line.sources),
         "cap": line.cap,
         "concluded": line.concluded,
+        "premium": line.premium,
     }
 
 
@@ -322,4 +323,5 @@ def line_of(user: str, body: dict[str, Any]) -> Line:
         sources=tuple(body["sources"]),
         cap=body.get("cap", ""),
         concluded=body.get("concluded", ""),
+        premium=body.get("premium", False),
     )

@@ -17,7 +17,8 @@ class Line:
     """One line. `numbers` has the main number first, E.164. `sources` are networks admitted without digest
     (a customer's own equipment); `address` is the registered one, as the emergency package reads it. `cap` is
     what may be charged in a month, in euros with VAT (R-CAP-02): '' what the plan says, 'none' any amount;
-    `concluded` the date of the contract, '' when it is not known."""
+    `concluded` the date of the contract, '' when it is not known. `premium`: it may call 070 and 090x, which
+    are barred otherwise (R-SPC-04)."""
 
     user: str
     numbers: tuple[str, ...]
@@ -32,6 +33,7 @@ class Line:
     sources: tuple[str, ...] = ()
     cap: str = ""
     concluded: str = ""
+    premium: bool = False
 
     @property
     def number(self) -> str:

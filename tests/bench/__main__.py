@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.load import Load, Run, store_lines
+from tests.bench.rating_load import run_rating
 from tests.bench.relay_load import run_relay, run_rtpengine
 
 LINES = 1000
@@ -72,6 +73,7 @@ def measure(plan: Plan, directory: Path) -> Iterator[Figure]:
     yield highest_clean_rate(plan, directory, database)
     yield from memory(directory, database, inf)
     yield from relayed_packets(plan)
+    yield from ratings(directory)
 
 
 def calls_and_registers(plan: Plan, directory: Path, database: Path, inf: Path) -> Iterator[Figure]:
@@ -153,6 +155,15 @@ def relayed_packets(plan: Plan) -> Iterator[Figure]:
         )
         if theirs:
             yield Figure(f"rtpengine's, {streams} streams", "us", tuple(run.us_per_packet for run in theirs))
+
+
+def ratings(directory: Path) -> Iterator[Figure]:
+    """What rating costs by itself; each the best of several rounds."""
+    figures = run_rating(directory)
+    yield Figure("a complete rating of two segments", "us", (figures["rating_us"],))
+    yield Figure("a meter's life: reserve, begin, three slices, settle", "us", (figures["meter_us"],))
+    yield Figure("a look-up among 170 000 prefixes", "us", (figures["look_up_us"],))
+    yield Figure("loading 170 000 prefixes", "s", (figures["load_s"],))
 
 
 # --- the report ---------------------------------------------------------------------------------------------

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from rating.money import show
 from tests.interop.network import free_port
 from tests.interop.server import DECT, DESK, SOFTPHONE, Server
 from tests.interop.sipp import SippRunner
@@ -69,6 +74,39 @@ def test_line_to_trunk_is_priced(server: Server, sipp: SippRunner, phone: tuple[
     assert record["amount"] == price(record["duration_s"])
     assert record["setup_fee"] == 800
     server.assert_at_rest()
+
+
+def test_the_record_costs_what_was_foretold(server: Server, sipp: SippRunner, phone: tuple[str, int]) -> None:
+    """The what-if answer for the same second, number and length is the record's charge."""
+    trunk = sipp.start("callee", server.carrier)
+    sipp.run("call", phone, "-d", "1500", user="desk", to=MOROCCAN_MOBILE)
+    trunk.finish()
+    record = server.new_record()
+    answered = datetime.fromtimestamp(record["answered_ms"] // 1000, UTC).isoformat()
+    question = {
+        "plan": record["plan"],
+        "options": json.loads(record["options"]),
+        "to": record["dialled"],
+        "at": answered,
+        "seconds": record["duration_s"],
+    }
+    told = subprocess.run(
+        [sys.executable, "-m", "switch", "rate", "--batch", "-", "--config", str(server.config)],
+        input=json.dumps(question),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, (told.stdout, told.stderr)
+    answer = json.loads(told.stdout)
+    assert (answer["charge"], answer["setup"]) == (show(record["amount"]), show(record["setup_fee"]))
+    assert [
+        (one["start"], one["seconds"], one["per_minute"], one["source"], one["period"] == "peak")
+        for one in answer["segments"]
+    ] == [
+        (one["start_s"], one["seconds"], show(one["per_minute"]), one["source"], one["peak"])
+        for one in json.loads(record["segments"])
+    ]
 
 
 def test_trunk_to_line(server: Server, sipp: SippRunner, phone: tuple[str, int]) -> None:

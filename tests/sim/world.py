@@ -120,6 +120,7 @@ def lines(caps: Mapping[str, str] = CAPS) -> list[Line]:
             max_calls=30 if name == "office" else 6,
             sources=(HOSTS["office"],) if name == "office" else (),
             cap=caps.get(name, ""),
+            premium=name != "alice",
         )
         for name, number in NUMBERS.items()
     ]

@@ -332,7 +332,15 @@ def test_the_price_is_that_of_plan_options_and_time(desk: Desk) -> None:
 @pytest.mark.parametrize(("dialled", "limit_s"), [(MOBILE, 7200), ("090212345", 600), ("070123456", 7200)])
 def test_a_call_is_cut_by_the_law_or_by_its_price_row(dialled: str, limit_s: int, desk: Desk) -> None:
     """R-LIM-01, R-SPC-04."""
+    desk.change("active", premium=True)
     assert desk.admitted(dialled).limit_s == limit_s
+
+
+@pytest.mark.parametrize("dialled", ["090212345", "070123456"])
+def test_premium_numbers_are_barred_unless_the_line_asked_for_them(dialled: str, desk: Desk) -> None:
+    """R-SPC-04: free, and on by default; the helplines among them stay open."""
+    assert told(desk.ask(dialled)) == "403 barred-premium"
+    assert told(desk.ask("070245245")) == "allowed"
 
 
 # --- limits -------------------------------------------------------------------------------------------------
