@@ -105,7 +105,7 @@ def test_the_record_costs_what_was_foretold(server: Server, sipp: SippRunner, ph
         for one in answer["segments"]
     ] == [
         (one["start_s"], one["seconds"], show(one["per_minute"]), one["source"], one["peak"])
-        for one in json.loads(record["segments"])
+        for one in record["segments"]
     ]
 
 
