@@ -1,15 +1,16 @@
 """SIP over UDP: sockets prepared here, read through asyncio-dgram, written directly.
 
-Reading never waits between datagrams, so a backlog stays in the kernel, bounded and counted there. Sending
-is one `sendto` on the same non-blocking socket: a full buffer or an unroutable address fails that one
-datagram only.
+asyncio-dgram waits for a datagram; what has come behind it is read at once, without another turn of the
+event loop for each. Reading never waits between datagrams, so a backlog stays in the kernel, bounded and
+counted there. Sending is one `sendto` on the same non-blocking socket: a full buffer or an unroutable
+address fails that one datagram only.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import asyncio_dgram
@@ -17,6 +18,8 @@ import asyncio_dgram
 from switch.ports import Address, Datagram, Flow, FlowFailed
 
 READ_SIZE = 65_535
+AT_ONCE = 32
+"""Datagrams read in one turn of the event loop; timers, records and media wait no longer than that."""
 BUFFER = 4 * 1024 * 1024
 
 
@@ -67,6 +70,16 @@ class UdpListener:
             except OSError:
                 continue  # an error of an earlier datagram; the socket itself goes on
             feed(Datagram(Flow("udp", local, Address(remote[0], remote[1])), data))
+            for data, remote in self._waiting():
+                feed(Datagram(Flow("udp", local, Address(remote[0], remote[1])), data))
+
+    def _waiting(self) -> Iterator[tuple[bytes, Any]]:
+        """What waits in the kernel now, up to a bound."""
+        for _ in range(AT_ONCE - 1):
+            try:
+                yield self._sock.recvfrom(READ_SIZE)
+            except OSError:  # nothing is left, or the error of an earlier datagram
+                return
 
     def send(self, flow: Flow, data: bytes) -> FlowFailed | None:
         """Send one datagram; what could not be sent comes back as the input that says so."""
