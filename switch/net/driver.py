@@ -13,7 +13,10 @@ from typing import Any, Protocol
 
 from switch.core import Switch
 from switch.net.journal import Journal
-from switch.ports import Address, Append, FlowFailed, Input, Moment, Note, Order, Relay, Transmit
+from switch.ports import NS_PER_MS, Address, Append, FlowFailed, Input, Moment, Note, Order, Relay, Transmit
+
+RESOLUTION_NS = 10 * NS_PER_MS
+"""How late a deadline may be met, so that deadlines close to each other share one wake-up."""
 
 
 class Clock(Protocol):
@@ -54,7 +57,7 @@ class Driver:
         self._hold_s = hold_s
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_ns: int | None = None
+        self._alarm_ns = 0
 
     def feed(self, event: Input) -> None:
         """Give the core one input."""
@@ -71,9 +74,13 @@ class Driver:
             self._alarm.cancel()
 
     def _wake(self) -> None:
-        self._alarm = self._alarm_ns = None
-        self.core.advance(self.clock.moment())
-        self._settle()
+        self._alarm = None
+        now, deadline_ns = self.clock.moment(), self.core.next_deadline()
+        if deadline_ns is not None and deadline_ns <= now.mono_ns:
+            self.core.advance(now)
+            self._settle()
+        else:
+            self._set_alarm()
 
     def _settle(self) -> None:
         orders = self.core.drain()
@@ -119,16 +126,17 @@ class Driver:
             self._loop.call_soon(self.feed, failure)  # not from within: one change, one drain
 
     def _set_alarm(self) -> None:
+        """An alarm that is too early stays: most deadlines move away before they come."""
         deadline_ns = self.core.next_deadline()
-        if deadline_ns == self._alarm_ns:
+        if deadline_ns is None:
             return
         if self._alarm is not None:
+            if self._alarm_ns < deadline_ns + RESOLUTION_NS:
+                return
             self._alarm.cancel()
-        self._alarm_ns = deadline_ns
-        self._alarm = None
-        if deadline_ns is not None:
-            delay_ns = max(0, deadline_ns - self.clock.moment().mono_ns)
-            self._alarm = self._loop.call_later(delay_ns / 1e9, self._wake)
+        self._alarm_ns = -(-deadline_ns // RESOLUTION_NS) * RESOLUTION_NS
+        delay_ns = max(0, self._alarm_ns - self.clock.moment().mono_ns)
+        self._alarm = self._loop.call_later(delay_ns / 1e9, self._wake)
 
 
 class _Held:

@@ -21,6 +21,8 @@ from typing import Any
 
 Report = Callable[[list[Any]], None]
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # made once; `json.dumps` makes one for each call
+
 BACKLOG = 10_000  # commands kept for one relay; a relay that leaves more unread hangs, and is killed
 LARGEST = 212_992  # bytes of one report
 AT_ONCE = 64
@@ -124,7 +126,7 @@ class Worker:
 
     def send(self, command: list[Any]) -> None:
         """Send at once, or as soon as the process reads."""
-        message = json.dumps(command, separators=(",", ":")).encode()
+        message = _encode(command).encode()
         if self._sock is not None and not self._unsent and self._send_now(message):
             return
         self._unsent.append(message)

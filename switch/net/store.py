@@ -260,7 +260,7 @@ class Store:
 def cdr_values(cdr: Cdr) -> list[Any]:
     """A record as the values of its row, in the order of `CDR_FIELDS`."""
     values = cdr.as_dict()
-    return [json.dumps(value) if name in _JSON_FIELDS else _storable(value) for name, value in values.items()]
+    return [_listed(value) if name in _JSON_FIELDS else _storable(value) for name, value in values.items()]
 
 
 def threshold_id(crossed: ThresholdCrossed) -> str:
@@ -272,6 +272,11 @@ def printable(text: str) -> str:
     """Text as SQLite can hold it. What a phone sends need not be UTF-8; bytes that are not stay readable as
     escapes, rather than being refused by the database for ever."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def _listed(value: Any) -> str:
+    """A list as JSON; most of them are empty."""
+    return json.dumps(value) if value else "[]"
 
 
 def _storable(value: Any) -> Any:

@@ -1,8 +1,9 @@
-"""SIP over UDP: sockets prepared here, read through asyncio-dgram, written directly.
+"""SIP over UDP: sockets prepared here, made a stream by asyncio-dgram, read as they fill, written directly.
 
-Reading never waits between datagrams, so a backlog stays in the kernel, bounded and counted there. Sending
-is one `sendto` on the same non-blocking socket: a full buffer or an unroutable address fails that one
-datagram only.
+A datagram goes to the core in the turn of the event loop that finds it, together with what has come behind
+it; asyncio-dgram's queue would take a task and another turn for each. A backlog stays in the kernel, bounded
+and counted there. Sending is one `sendto` on the same non-blocking socket: a full buffer or an unroutable
+address fails that one datagram only.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import asyncio_dgram
 from switch.ports import Address, Datagram, Flow, FlowFailed
 
 READ_SIZE = 65_535
+AT_ONCE = 32
+"""Datagrams read in one turn of the event loop; timers, records and media wait no longer than that."""
 BUFFER = 4 * 1024 * 1024
 
 
@@ -28,7 +31,6 @@ class UdpListener:
         self.dropped = 0
         self._sock = sock
         self._stream: Any = None
-        self._task: asyncio.Task[None] | None = None
 
     @classmethod
     def bind(cls, address: Address) -> UdpListener:
@@ -54,19 +56,9 @@ class UdpListener:
     async def start(self, feed: Callable[[Datagram], None]) -> None:
         """Begin to read; every datagram goes to `feed`."""
         self._stream = await asyncio_dgram.from_socket(self._sock)
-        self._stream._transport.max_size = READ_SIZE
-        self._task = asyncio.get_running_loop().create_task(self._read(feed), name=f"udp {self.address}")
-
-    async def _read(self, feed: Callable[[Datagram], None]) -> None:
-        local = self.address
-        while True:
-            try:
-                data, remote = await self._stream.recv()
-            except asyncio_dgram.TransportClosed:
-                return
-            except OSError:
-                continue  # an error of an earlier datagram; the socket itself goes on
-            feed(Datagram(Flow("udp", local, Address(remote[0], remote[1])), data))
+        transport = self._stream._transport
+        transport.max_size = READ_SIZE
+        transport.set_protocol(_Reader(self._sock, self.address, feed))
 
     def send(self, flow: Flow, data: bytes) -> FlowFailed | None:
         """Send one datagram; what could not be sent comes back as the input that says so."""
@@ -82,6 +74,26 @@ class UdpListener:
         """Stop reading and free the port."""
         if self._stream is not None:
             self._stream.close()
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
         self._sock.close()
+
+
+class _Reader(asyncio.DatagramProtocol):
+    """Feeds what comes. The error of an earlier datagram is nothing to it: the socket itself goes on."""
+
+    def __init__(self, sock: socket.socket, local: Address, feed: Callable[[Datagram], None]) -> None:
+        self._sock = sock
+        self._local = local
+        self._feed = feed
+
+    def datagram_received(self, data: bytes, remote: tuple[Any, ...]) -> None:
+        """One datagram that was waited for, and what waits behind it."""
+        self._pass_on(data, remote)
+        for _ in range(AT_ONCE - 1):
+            try:
+                data, remote = self._sock.recvfrom(READ_SIZE)
+            except OSError:  # nothing is left, or an error of an earlier datagram
+                return
+            self._pass_on(data, remote)
+
+    def _pass_on(self, data: bytes, remote: tuple[Any, ...]) -> None:
+        self._feed(Datagram(Flow("udp", self._local, Address(remote[0], remote[1])), data))

@@ -8,6 +8,7 @@ addresses or equipment is replaced (o=, s=, c=, ports) or left out (ICE candidat
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from switch.malformed import Malformed
@@ -28,6 +29,7 @@ _HIDDEN = (
 )
 UNSPECIFIED = ("0.0.0.0", "::")
 _STATIC = {0: "PCMU/8000", 8: "PCMA/8000"}
+_HOST = re.compile(r"[0-9a-z.:_\-]+\Z")
 
 
 @dataclass(slots=True)
@@ -184,7 +186,7 @@ def _connection_host(line: str) -> str:
     if len(parts) != 3 or parts[0] != "IN" or parts[1] not in ("IP4", "IP6"):
         raise Malformed(400, "Bad SDP connection")
     host = parts[2].partition("/")[0].lower()
-    if not host or any(c not in "0123456789abcdefghijklmnopqrstuvwxyz.:-_" for c in host):
+    if not _HOST.match(host):
         raise Malformed(400, "Bad SDP connection")
     return host
 

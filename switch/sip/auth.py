@@ -24,7 +24,7 @@ from switch.sip.message import Request
 from switch.sip.uri import parse_uri, unescape
 
 ALGORITHMS = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
-_PAIR = re.compile(r'\s*([A-Za-z0-9_\-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)\s*(?:,|\Z)')
+_PAIR = re.compile(r'\s*([A-Za-z0-9_\-]+)\s*=\s*("[^"\\]*(?:\\.[^"\\]*)*"|[^\s,"]+)\s*(?:,|\Z)')
 _HEX = re.compile(r"[0-9a-fA-F]{8}\Z")
 
 

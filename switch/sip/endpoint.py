@@ -221,7 +221,9 @@ class Endpoint:
         self, request: Request, status: int, *, tag: str = "", fields: Fields | None = None, body: bytes = b""
     ) -> Response:
         """A response to send through a server transaction; without `tag`, To gets a stateless one."""
-        return respond(request, status, tag=tag or self._stateless_tag(request), fields=fields, body=body)
+        if not tag and status > 100:
+            tag = self._stateless_tag(request)
+        return respond(request, status, tag=tag, fields=fields, body=body)
 
     def invite(self, request: Request, flow: Flow, user: ClientUser) -> InviteClient:
         """Send an INVITE of ours."""

@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from switch.malformed import Malformed
-from switch.sip.uri import bracketed, split_host_port, split_params
+from switch.sip.uri import bracketed, plain_params, split_host_port, split_params
 
 COMPACT = {
     "a": "Accept-Contact",
@@ -96,21 +96,23 @@ def parse_via(text: str) -> Via:
     Raises:
         Malformed: 400 for bad syntax, 505 for another version.
     """
-    match = _COMMON_VIA.match(text)
-    if match is not None:
-        transport, host, port, tail = match.groups()
+    common = _COMMON_VIA.match(text)
+    if common is not None:
+        transport, host, port_text, tail = common.groups()
     else:
         match = _VIA.match(text)
         if match is None:
             raise Malformed(400, "Bad Via")
-        version, transport, host, port, tail = match.groups()
+        version, transport, host, port_text, tail = match.groups()
         if version != "2.0":
             raise Malformed(505, "Version Not Supported")
         host, _ = split_host_port(host)
-    if port and int(port) > 65535:
+        transport = transport.upper()
+    port = int(port_text or 0)
+    if port > 65535:
         raise Malformed(400, "Bad Via")
-    params = split_params(tail.rstrip())
-    return Via(transport.upper(), host, int(port or 0), params.get("branch") or "", params)
+    params = plain_params(tail) if common is not None else split_params(tail.rstrip())
+    return Via(transport, host, port, params.get("branch") or "", params)
 
 
 def print_via(transport: str, host: str, port: int, branch: str) -> str:
@@ -128,9 +130,9 @@ def parse_cseq(text: str) -> tuple[int, str]:
         Malformed: 400; also for a number above 2**32 - 1 (RFC 3261 section 8.1.1.5 wants it below 2**31).
     """
     match = _CSEQ.match(text)
-    if match is None or int(match[1]) > 0xFFFF_FFFF:
+    if match is None or (number := int(match[1])) > 0xFFFF_FFFF:
         raise Malformed(400, "Bad CSeq")
-    return int(match[1]), match[2]
+    return number, match[2]
 
 
 def parse_small_number(text: str | None, default: int, ceiling: int) -> int:

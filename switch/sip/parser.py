@@ -69,20 +69,20 @@ def _read_fields(lines: list[str]) -> tuple[Fields, Malformed | None]:
     if len(lines) > MAX_HEADERS:
         return fields, Malformed(513, "Message Too Large")
     for line in lines[1:]:
-        if line and line[0] in " \t":
-            if rows is None:
-                fault = fault or Malformed(400, "Bad header")
-            else:
-                rows[-1] = f"{rows[-1]} {line.strip()}".strip()
-            continue
         name, colon, value = line.partition(":")
-        if not colon:
-            if line:
-                fault = fault or Malformed(400, "Bad header")
-            rows = None
-            continue
         key = SPELLINGS.get(name)
-        if key is None:
+        if key is None or not colon:
+            if line[:1] in (" ", "\t"):
+                if rows is None:
+                    fault = fault or Malformed(400, "Bad header")
+                else:
+                    rows[-1] = f"{rows[-1]} {line.strip()}".strip()
+                continue
+            if not colon:
+                if line:
+                    fault = fault or Malformed(400, "Bad header")
+                rows = None
+                continue
             try:
                 key = canonical(name)
             except Malformed as error:
@@ -106,12 +106,10 @@ def _response(first: str, fields: Fields, body: bytes, fault: Malformed | None) 
         return Unparsable(400, "Bad Status-Line")
     response = Response(int(status), reason, fields, body)
     try:
-        for name in _MANDATORY:
-            if not fields.get(name, [""])[0]:
-                raise Malformed(400, f"Missing {name}")
-        response.via  # noqa: B018 - parsed and kept
-        response.cseq  # noqa: B018
-        response.recipient  # noqa: B018
+        via, _, to, _, cseq = [_first(fields, name) for name in _MANDATORY]
+        response._via = parse_via(split_values(via)[0] if "," in via else via)
+        response._cseq = parse_cseq(cseq)
+        response._recipient = parse_name_addr(to)
         response.body = _cut_body(fields, body)
     except Malformed as error:
         return Unparsable(error.status, error.reason)
@@ -146,19 +144,23 @@ def _check(request: Request, body: bytes) -> None:
     """What makes a request processable (RFC 3261 section 8.1.1), in the order that gives the most exact
     answer."""
     fields = request.fields
-    via = fields.get("Via")
-    if not via or not via[0]:
-        raise Malformed(400, "Missing Via")
-    request._via = parse_via(split_values(via[0])[0] if "," in via[0] else via[0])
-    for name in ("From", "To", "Call-ID", "CSeq"):
-        if not fields.get(name, [""])[0]:
-            raise Malformed(400, f"Missing {name}")
-    request._cseq = parse_cseq(fields["CSeq"][0])
+    via = _first(fields, "Via")
+    request._via = parse_via(split_values(via)[0] if "," in via else via)
+    sender, to, _, cseq = [_first(fields, name) for name in _MANDATORY[1:]]
+    request._cseq = parse_cseq(cseq)
     if request._cseq[1] != request.method:
         raise Malformed(400, "CSeq method differs")
-    request._sender = parse_name_addr(fields["From"][0])
-    request._recipient = parse_name_addr(fields["To"][0])
+    request._sender = parse_name_addr(sender)
+    request._recipient = parse_name_addr(to)
     request.body = _cut_body(fields, body)
+
+
+def _first(fields: Fields, name: str) -> str:
+    """The first row of a field that has to be there."""
+    rows = fields.get(name)
+    if not rows or not rows[0]:
+        raise Malformed(400, f"Missing {name}")
+    return rows[0]
 
 
 def _cut_body(fields: Fields, body: bytes) -> bytes:

@@ -36,12 +36,7 @@ def split_params(text: str) -> dict[str, str | None]:
     if not text:
         return params
     if _PLAIN_PARAMS.match(text):  # what nearly all of them look like; the rest is for the full grammar below
-        for part in text[1:].split(";"):
-            name, equals, value = part.partition("=")
-            if not name:
-                raise Malformed(400, "Bad parameter")
-            params.setdefault(name.lower(), value if equals else None)
-        return params
+        return plain_params(text)
     position, end = 0, len(text)
     while position < end:
         match = _PARAM.match(text, position)
@@ -50,6 +45,22 @@ def split_params(text: str) -> dict[str, str | None]:
         quoted = match[2]
         params.setdefault(match[1].lower(), quoted[1:-1] if quoted and quoted[0] == '"' else quoted)
         position = match.end()
+    return params
+
+
+def plain_params(text: str) -> dict[str, str | None]:
+    """The same for what is known to hold no quotes, commas and blanks.
+
+    Raises:
+        Malformed: a parameter has no name (400).
+    """
+    params: dict[str, str | None] = {}
+    if text:
+        for part in text[1:].split(";"):
+            name, equals, value = part.partition("=")
+            if not name:
+                raise Malformed(400, "Bad parameter")
+            params.setdefault(name.lower(), value if equals else None)
     return params
 
 
@@ -161,7 +172,8 @@ def parse_name_addr(text: str) -> NameAddr:
     """
     plain = _PLAIN_NAME_ADDR.match(text)
     if plain is not None:
-        return NameAddr(plain[1] or plain[2] or "", plain[3], split_params(plain[4]))
+        quoted, token, uri, params = plain.groups()
+        return NameAddr(quoted or token or "", uri, plain_params(params))
     text = text.strip()
     display = ""
     if text[:1] == '"':

@@ -11,7 +11,7 @@ import pytest
 
 from switch.core import Switch
 from switch.net.clock import SystemClock
-from switch.net.driver import Driver
+from switch.net.driver import RESOLUTION_NS, Driver
 from switch.net.journal import Journal
 from switch.ports import (
     Address,
@@ -298,6 +298,25 @@ async def test_a_deadline_that_stays_is_not_armed_again(
     monkeypatch.setattr(loop, "call_later", counted)
     stage.core.deadline = in_ms(60_000)
     for _ in range(100):
+        stage.order()
+    assert len(armed) == 1
+    stage.driver.close()
+
+
+async def test_deadlines_close_to_each_other_share_one_wake_up(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    armed: list[float] = []
+    call_later = asyncio.get_running_loop().call_later
+
+    def counted(delay_s: float, act: Callable[..., Any], *args: Any) -> asyncio.TimerHandle:
+        armed.append(delay_s)
+        return call_later(delay_s, act, *args)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", counted)
+    tick_ns = (in_ms(50) // RESOLUTION_NS + 1) * RESOLUTION_NS
+    for before_ns in (1, 2_000_000, 5_000_000, RESOLUTION_NS - 1):
+        stage.core.deadline = tick_ns - before_ns
         stage.order()
     assert len(armed) == 1
     stage.driver.close()

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
-from switch.net.udp import UdpListener
+from switch.net.udp import AT_ONCE, UdpListener
 from switch.ports import Address, Datagram, Flow, FlowFailed
 from tests.switch.net.support import PATIENCE_S, until
 
@@ -151,6 +151,20 @@ async def test_a_burst_is_read_to_its_end_in_order(
             while number % 100 == 99 and len(heard) <= number:  # the smallest kernel buffer holds so many
                 await asyncio.sleep(0)
     assert [datagram.data for datagram in heard] == [b"%d" % number for number in range(5000)]
+
+
+async def test_what_waits_is_read_in_one_turn_of_the_loop_up_to_a_bound(
+    listen: Listen, heard: list[Datagram], peer: socket.socket
+) -> None:
+    listener = await listen("127.0.0.1")
+    for number in range(2 * AT_ONCE):
+        peer.sendto(b"%d" % number, tuple(listener.address))
+    sizes = []
+    while len(heard) < 2 * AT_ONCE:
+        await asyncio.sleep(0)
+        sizes.append(len(heard))
+    assert AT_ONCE in sizes
+    assert [datagram.data for datagram in heard] == [b"%d" % number for number in range(2 * AT_ONCE)]
 
 
 async def test_what_the_kernel_cannot_hold_of_a_burst_is_lost_and_no_more(
