@@ -13,6 +13,9 @@ from rating.terms import Phase
 EARLY_WARNING_PERCENT = 80
 """R-CAP-04: of the cap, and of the bundle as well."""
 
+ABOVE_AVERAGE = 3
+"""R-CAP-05: so many times what the lines used on average in the month before is told as well."""
+
 ABNORMAL_S = 6000 * 60
 """R-CAP-06: more talk in a month is abnormal use; it is told, not charged."""
 
@@ -28,7 +31,8 @@ class Standing(NamedTuple):
 
 class Threshold(NamedTuple):
     """A threshold that an account has crossed, told once a month: `cap-80`, `cap-100`, `bundle-80`,
-    `bundle-100`, `abnormal-use`. `used` of `allowed`, in ten-thousandths of a euro or in seconds."""
+    `bundle-100`, `abnormal-use`, `above-average`. `used` of `allowed`, in ten-thousandths of a euro or in
+    seconds."""
 
     kind: str
     month: str
@@ -40,14 +44,16 @@ class Account:
     """The books of a line and the calls that run on them. Times are monotonic nanoseconds; whoever changes
     something calls `advance` with the present time first."""
 
-    __slots__ = ("_stale", "books", "calls", "crossed", "standing")
+    __slots__ = ("_stale", "average_s", "books", "calls", "crossed", "standing")
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: Standing, average_s: int = 0) -> None:
+        """`average_s` is what accounts talked last month on average; 0 where that is not known."""
         self.books = Books(standing.cap, barred=standing.barred)
         self.calls: dict[str, RunningCall] = {}
         self.crossed: list[Threshold] = []
         """Thresholds crossed and not yet told; whoever tells them takes them away."""
         self.standing = standing
+        self.average_s = average_s
         self._stale = False
 
     def stand(self, standing: Standing) -> None:
@@ -166,6 +172,8 @@ class Account:
                     self._cross(book, "bundle-100", month, used_s, allowed_s)
             if book.seconds > ABNORMAL_S:
                 self._cross(book, "abnormal-use", month, book.seconds, ABNORMAL_S)
+            if self.average_s and book.seconds > (usual_s := ABOVE_AVERAGE * self.average_s):
+                self._cross(book, "above-average", month, book.seconds, usual_s)
 
     def _cross(self, book: Book, kind: str, month: str, used: int, allowed: int) -> None:
         if book.told.get(kind) != allowed:

@@ -41,10 +41,11 @@ class Reservation(NamedTuple):
 class Ledger:
     """All accounts by name. An account is opened by the first call of its line, or by `restore`."""
 
-    __slots__ = ("_accounts", "_owners", "_reservations", "_settled")
+    __slots__ = ("_accounts", "_average", "_owners", "_reservations", "_settled")
 
     def __init__(self) -> None:
         self._accounts: dict[str, Account] = {}
+        self._average = ("", 0)  # the month before, and what accounts talked in it on average
         self._reservations: dict[str, Reservation] = {}
         self._owners: dict[str, str] = {}  # of running calls
         self._settled: OrderedDict[str, Charge] = OrderedDict()
@@ -55,7 +56,7 @@ class Ledger:
         """The account of a line, opened when it is new."""
         account = self._accounts.get(name)
         if account is None:
-            account = self._accounts[name] = Account(standing)
+            account = self._accounts[name] = Account(standing, self._average[1])
         return account
 
     def find(self, name: str) -> Account | None:
@@ -80,8 +81,21 @@ class Ledger:
         for threshold in told:
             books.book(threshold.month).told[threshold.kind] = threshold.allowed
 
-    def forget_before(self, month: str) -> None:
-        """Close the books of months earlier than `month`, and accounts that have nothing left."""
+    def turn_to(self, last_month: str) -> None:
+        """A month is over: what was talked in it is the measure of the next, and the books of earlier ones
+        are closed, as are accounts that have nothing left."""
+        if self._average[0] != last_month:
+            talked = [
+                book.seconds
+                for account in self._accounts.values()
+                if (book := account.books.months.get(last_month)) is not None
+            ]
+            self._average = last_month, sum(talked) // len(talked) if talked else 0
+            for account in self._accounts.values():
+                account.average_s = self._average[1]
+            self._close_before(last_month)
+
+    def _close_before(self, month: str) -> None:
         reserved = {reservation.account for reservation in self._reservations.values()}
         for name, account in list(self._accounts.items()):
             months = account.books.months

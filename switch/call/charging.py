@@ -174,7 +174,7 @@ class Charging:
         expired = self.ledger.expire(self._timers.now.mono_ns)
         self._sums.reservations_expired += expired
         month, _ = self.tariffs.calendar.month_at(self._timers.now.wall_ns // NS_PER_S)
-        self.ledger.forget_before(month_before(month))
+        self.ledger.turn_to(month_before(month))
 
     def _renew(self, user: str) -> None:
         """Look at an account: what its calls may expect, which thresholds it has crossed, and when to look
