@@ -1,4 +1,4 @@
-"""Emergency calls as pure decisions: what was dialled, which centre answers, who may call back.
+"""Emergency calls as pure decisions: what was dialled, which centre answers, what it is told, who calls back.
 
 Standard library only; no clock, no socket. Numbers, provinces, centres and gateways are data
 (`config/emergency`).

@@ -124,8 +124,12 @@ def _provinces(rows: list[Row], networks: tuple[str, ...], centres: dict[str, Ce
             owner.update(dict.fromkeys(range(first, last + 1), iso))
         answering = row.pairs("centres")
         _check_centres(row, "centres", answering, networks, centres)
+        languages = row.texts("languages", ())
+        for language in languages:
+            if language not in LANGUAGES:
+                row.fault(f"language {language!r} is not one of {', '.join(LANGUAGES)}", "languages")
         nl, fr, de = (names.get(language, "") for language in LANGUAGES)
-        provinces.append(Province(iso, nl, fr, de, postcodes, tuple(answering.items())))
+        provinces.append(Province(iso, nl, fr, de, postcodes, tuple(answering.items()), languages))
     missing = [code for code in range(FIRST_POSTCODE, LAST_POSTCODE + 1) if code not in owner]
     if missing:
         rows[-1].fault(f"postcodes in no province: {len(missing)}, the first is {missing[0]}")

@@ -1,14 +1,14 @@
 """Where a line is: its registered civic address and the province a postcode lies in (R-EMG-02, R-EMG-03).
 
-Fields are those of RFC 5139 in Belgian use. Printing them as PIDF-LO is left to the SIP side; choosing a
-centre to `emergency.decide`.
+Fields are those of RFC 5139 in Belgian use. Printing them is left to `emergency.pidf`, choosing a centre to
+`emergency.decide`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 LANGUAGES = ("nl", "fr", "de")
 FIRST_POSTCODE = 1000
@@ -16,6 +16,7 @@ LAST_POSTCODE = 9999
 
 _REQUIRED = ("country", "postcode", "municipality", "street", "number", "name", "language")
 _LONGEST = 100
+_OTHER = {"nl": "fr", "fr": "nl", "de": "fr"}  # of a bilingual municipality
 
 
 def postcode_number(postcode: str) -> int | None:
@@ -29,6 +30,9 @@ def postcode_number(postcode: str) -> int | None:
 @dataclass(frozen=True, slots=True)
 class Address:
     """The civic address registered for a calling number, in one language; `name` is the subscriber's.
+
+    Where two languages are official, the `..._other` fields have the names in the other one: French for a
+    Dutch or German address, Dutch for a French one. `arrondissement` is for where it is known.
 
     It may hold anything: an emergency call goes through with a bad address too. `faults` says what is wrong
     with it.
@@ -45,6 +49,26 @@ class Address:
     box: str = ""
     floor: str = ""
     sub_municipality: str = ""
+    arrondissement: str = ""
+    municipality_other: str = ""
+    sub_municipality_other: str = ""
+    street_other: str = ""
+
+    def in_language(self, language: str) -> Address:
+        """The same place told in another language; a name that has no translation stays as it is."""
+        if language == self.language:
+            return self
+        told = replace(
+            self, language=language, municipality_other="", sub_municipality_other="", street_other=""
+        )
+        if language != _OTHER.get(self.language):
+            return told
+        return replace(
+            told,
+            municipality=self.municipality_other.strip() or self.municipality,
+            sub_municipality=self.sub_municipality_other.strip() or self.sub_municipality,
+            street=self.street_other.strip() or self.street,
+        )
 
     def faults(self) -> tuple[str, ...]:
         """Everything wrong with this address, a sentence each; empty when it is fit for a centre."""
@@ -80,7 +104,8 @@ class Province:
     """A province or the Brussels region: ISO 3166-2 code, names, postcodes and the centres that answer.
 
     `postcodes` are inclusive ranges; `centres` pairs a network (`112`, `101`) with the id of the centre that
-    answers.
+    answers. `languages` are those in which a centre is told every address of a bilingual region; elsewhere
+    there are none, and each address is told in its own.
     """
 
     iso: str
@@ -89,6 +114,7 @@ class Province:
     name_de: str
     postcodes: tuple[tuple[int, int], ...]
     centres: tuple[tuple[str, str], ...]
+    languages: tuple[str, ...] = ()
 
     def name(self, language: str) -> str:
         """Its name in `nl`, `fr` or `de`; Dutch for any other language."""

@@ -72,8 +72,11 @@ class Row:
             self.fault(f"{key} = {value!r}: a string that is not blank is expected", key)
         return ""
 
-    def texts(self, key: str) -> tuple[str, ...]:
-        """A list of strings, at least one."""
+    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """A list of strings, at least one; the default when the key is not there."""
+        if default is not None and key not in self._values:
+            self._read.add(key)
+            return default
         value = self._take(key)
         if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
             return tuple(value)

@@ -199,7 +199,7 @@ def set_(
     directory, settings = load_config(config)
     old = run(line_store.find(settings, line))
     document = _document(old) | changes
-    document["address"] = {**document["address"], **address}
+    document["address"] = _changed(document["address"], address)
     fresh_password = password or password_stdin
     if fresh_password:
         document["password"] = _password(password_stdin)
@@ -332,6 +332,18 @@ def _date(text: str | None) -> date | None:
         return date.fromisoformat(text) if text is not None else None
     except ValueError:
         fail_with_faults([f"concluded: must be a date like 2026-11-25, not {text}"])
+
+
+def _changed(address: dict[str, str], changes: dict[str, str]) -> dict[str, str]:
+    """The address with these changes, without the translations and the arrondissement of what it was before:
+    an emergency centre must not be told the old place in the other language."""
+    changed = {key for key, value in changes.items() if value != address.get(key, "")}
+    stale = {f"{key}_other" for key in changed}
+    if "language" in changed:
+        stale |= {key for key in address if key.endswith("_other")}
+    if changed & {"postcode", "municipality"}:
+        stale.add("arrondissement")
+    return {key: value for key, value in address.items() if key not in stale} | changes
 
 
 def _password(from_stdin: bool) -> str:

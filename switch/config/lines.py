@@ -50,6 +50,10 @@ class LineAddress(Model):
     floor: OptionalText = ""
     name: Text
     language: Literal["nl", "fr", "de"]
+    arrondissement: OptionalText = ""
+    municipality_other: OptionalText = ""
+    sub_municipality_other: OptionalText = ""
+    street_other: OptionalText = ""
 
 
 class LineEntry(Model):

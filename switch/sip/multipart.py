@@ -1,20 +1,25 @@
-"""Bodies of several parts (RFC 2046 section 5.1, RFC 5621): finding the part that is wanted.
+"""Bodies of several parts (RFC 2046 section 5.1, RFC 5621): finding the part that is wanted, writing them.
 
-Written for input from anybody: one pass over the bytes for each level, and no more than `DEPTH` levels.
-Parts are binary, as SIP has them; other transfer encodings (RFC 3261 section 7.4.1 asks for none) are left
-as they are.
+The reader is written for input from anybody: one pass over the bytes for each level, and no more than `DEPTH`
+levels. Parts are binary, as SIP has them; other transfer encodings (RFC 3261 section 7.4.1 asks for none) are
+left as they are.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import zip_longest
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count, zip_longest
 
 from switch.malformed import Malformed
 from switch.sip.uri import split_params
 
 DEPTH = 3
+
+# For a part that a header field points to by its Content-ID (RFC 5621 section 9); optional, or a receiver
+# that does not know its type would have to refuse the whole request with 415.
+BY_REFERENCE = "by-reference;handling=optional"
 _TYPE = re.compile(rb"^(?:content-type|c)[ \t]*:[ \t]*([^\n]*)", re.I | re.M)
 
 
@@ -50,3 +55,43 @@ def _parts(body: bytes, content_type: str) -> Iterator[tuple[str, bytes]]:
         head, _, content = part.partition(b"\n\n")
         found = _TYPE.search(re.sub(rb"\n[ \t]+", b" ", head))
         yield (found[1].decode("utf-8", "surrogateescape") if found is not None else "text/plain"), content
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a body: its content as it goes on the wire and what its header fields say.
+
+    `content_id` is without angle brackets; an empty `content_id` or `disposition` is not written. None of the
+    texts may hold a line end.
+    """
+
+    content_type: str
+    content: bytes
+    content_id: str = ""
+    disposition: str = ""
+
+
+def mixed(parts: Sequence[Part], boundary: str) -> tuple[str, bytes]:
+    """The Content-Type and the bytes of a `multipart/mixed` body with these parts, in this order.
+
+    `boundary` is letters, digits and hyphens, 60 of them at most. Where a part happens to hold it, a number
+    is put behind it, so that no part can be cut in two. At least one part is needed (RFC 2046 section 5.1.1).
+    """
+    mark = boundary
+    for attempt in count(1):
+        if not any(b"--" + mark.encode() in part.content for part in parts):
+            break
+        mark = f"{boundary}-{attempt}"
+    body = b"".join(
+        b"--%b\r\n%b\r\n%b\r\n" % (mark.encode(), _head(part).encode(), part.content) for part in parts
+    )
+    return f"multipart/mixed;boundary={mark}", body + b"--%b--\r\n" % mark.encode()
+
+
+def _head(part: Part) -> str:
+    rows = [f"Content-Type: {part.content_type}\r\n"]
+    if part.content_id:
+        rows.append(f"Content-ID: <{part.content_id}>\r\n")
+    if part.disposition:
+        rows.append(f"Content-Disposition: {part.disposition}\r\n")
+    return "".join(rows)

@@ -30,6 +30,8 @@ BELGIUM = [
     ('label = "Police"\n', "", "[[service]]", "label is missing"),
     ('id = "101-namur"', 'id = "101-liege"', "101-liege", "centre 101-liege is here twice"),
     ('"112 centre Namur"', '" "', '" "', "name = ' ': a string that is not blank is expected"),
+    ('["nl", "fr"]', '["nl", "en"]', '"en"', "language 'en' is not one of nl, fr, de"),
+    ('["nl", "fr"]', "[]", "languages = []", "languages = []: a list of strings is expected"),
     ('"BE-WNA"', '"BE-WLG"', "BE-WLG", "province BE-WLG is here twice"),
     ('nl = "Namen", ', "", "name = { fr", "name has fr, de; nl, fr, de are expected"),
     (

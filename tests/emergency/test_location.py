@@ -84,10 +84,62 @@ def test_all_faults_come_at_once() -> None:
     )
 
 
-@given(st.lists(st.text(max_size=110), min_size=11, max_size=11))
+@given(st.lists(st.text(max_size=110), min_size=15, max_size=15))
 def test_any_text_in_any_field_is_judged_without_an_exception(texts: list[str]) -> None:
     names = {field.name for field in fields(Address)}
     assert {fault.split()[0] for fault in Address(*texts).faults()} <= names
+
+
+BOOKSHOP = Address(
+    country="BE",
+    postcode="1000",
+    municipality="Bruxelles",
+    street="Rue du Midi",
+    number="80",
+    name="Librairie Dupont SRL",
+    language="fr",
+    municipality_other="Brussel",
+    street_other="Zuidstraat",
+)
+
+
+def test_an_address_is_told_in_the_other_language_where_its_names_are_known() -> None:
+    assert BOOKSHOP.in_language("nl") == replace(
+        BOOKSHOP,
+        language="nl",
+        municipality="Brussel",
+        street="Zuidstraat",
+        municipality_other="",
+        street_other="",
+    )
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "street"),
+    [
+        ("fr", "fr", "Rue du Midi"),
+        ("fr", "nl", "Zuidstraat"),
+        ("fr", "de", "Rue du Midi"),
+        ("nl", "fr", "Zuidstraat"),
+        ("de", "fr", "Zuidstraat"),
+        ("de", "nl", "Rue du Midi"),
+        ("", "fr", "Rue du Midi"),
+    ],
+)
+def test_the_other_names_are_of_one_language_only(own: str, asked: str, street: str) -> None:
+    told = replace(BOOKSHOP, language=own).in_language(asked)
+    assert (told.language, told.street) == (asked, street)
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_name_without_translation_stays(blank: str) -> None:
+    assert replace(BOOKSHOP, street_other=blank).in_language("nl").street == "Rue du Midi"
+
+
+def test_the_address_of_brussels_is_told_in_two_languages_and_no_other(directory: Directory) -> None:
+    languages = {province.iso: province.languages for province in directory.provinces.provinces}
+    assert languages.pop("BE-BRU") == ("nl", "fr")
+    assert set(languages.values()) == {()}
 
 
 @pytest.mark.parametrize(

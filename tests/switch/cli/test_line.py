@@ -79,6 +79,39 @@ def test_set_keeps_what_is_not_given(shop: str, belswitch: Command, as_json: Cal
     }
 
 
+@pytest.mark.parametrize(
+    ("change", "gone"),
+    [
+        ("--floor=2", set()),
+        ("--street=Rue du Midi", set()),
+        ("--street=Rue Neuve", {"street_other"}),
+        ("--municipality=Ixelles", {"municipality_other", "arrondissement"}),
+        ("--postcode=1050", {"arrondissement"}),
+        ("--language=nl", {"street_other", "municipality_other"}),
+    ],
+)
+def test_a_translation_goes_with_what_it_translates(
+    change: str, gone: set[str], belswitch: Command, as_json: Callable[..., Any], tmp_path: Path
+) -> None:
+    translated = {
+        "municipality_other": "Brussel",
+        "street_other": "Zuidstraat",
+        "arrondissement": "Bruxelles",
+    }
+    lines = tmp_path / "lines.toml"
+    lines.write_text(
+        '[[line]]\nnumber = "+3222345678"\nuser = "books"\npassword = "correct-horse"\nplan = "classic"\n'
+        '[line.address]\npostcode = "1000"\nmunicipality = "Bruxelles"\nstreet = "Rue du Midi"\n'
+        'number = "80"\nname = "Librairie Dupont SRL"\nlanguage = "fr"\n'
+        + "".join(f'{key} = "{value}"\n' for key, value in translated.items()),
+        "utf-8",
+    )
+    assert belswitch("line", "import", str(lines)).exit_code == 0
+    assert belswitch("line", "set", "books", change).exit_code == 0
+    address = as_json("line", "show", "books")["address"]
+    assert {key: address[key] for key in translated} == translated | dict.fromkeys(gone, "")
+
+
 def test_set_keeps_the_password_and_a_new_one_is_a_new_digest(
     shop: str, belswitch: Command, directory: Path
 ) -> None:

@@ -1,12 +1,15 @@
-"""Bodies of several parts (RFC 2046 section 5.1, RFC 5621)."""
+"""Bodies of several parts (RFC 2046 section 5.1, RFC 5621), read and written."""
 
 from __future__ import annotations
 
 import time
+from email import message_from_bytes
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from switch.sip.multipart import DEPTH, find_part
+from switch.sip.multipart import BY_REFERENCE, DEPTH, Part, find_part, mixed
 
 SDP = "application/sdp"
 
@@ -92,3 +95,55 @@ def test_deep_nesting_costs_no_time() -> None:
     started = time.process_time()
     assert find_part(body, "multipart/mixed; boundary=b0", SDP) == b""
     assert time.process_time() - started < 0.1
+
+
+OFFER = Part(SDP, b"v=0\r\no=x\r\n")
+PLACE = Part(
+    "application/pidf+xml", "<presence>Liège</presence>".encode(), "loc1@switch.example", BY_REFERENCE
+)
+
+
+def read_by_email(content_type: str, body: bytes) -> list[tuple[dict[str, str], bytes]]:
+    """Header fields and content of each part, as Python's own reader of mail sees them."""
+    message = message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
+    assert message.defects == []
+    parts = []
+    for part in message.walk():
+        if part is not message:
+            content = part.get_payload(decode=True)
+            assert isinstance(content, bytes)
+            parts.append((dict(part.items()), content))
+    return parts
+
+
+def test_a_body_is_written_in_order_with_its_header_fields() -> None:
+    assert mixed([OFFER, PLACE], "b1") == (
+        "multipart/mixed;boundary=b1",
+        crlf(
+            "--b1\nContent-Type: application/sdp\n\nv=0\no=x\n\n"
+            "--b1\nContent-Type: application/pidf+xml\nContent-ID: <loc1@switch.example>\n"
+            "Content-Disposition: by-reference;handling=optional\n\n<presence>Liège</presence>\n--b1--\n"
+        ),
+    )
+
+
+def test_what_is_written_is_read_again() -> None:
+    content_type, body = mixed([OFFER, PLACE], "b1")
+    assert find_part(body, content_type, SDP) == b"v=0\no=x\n"
+    assert find_part(body, content_type, "application/pidf+xml") == PLACE.content
+    assert [content for _, content in read_by_email(content_type, body)] == [OFFER.content, PLACE.content]
+
+
+@pytest.mark.parametrize("content", [b"--b", b"x\r\n--b--\r\n--b-1\r\n", b"a=--b-1--b-2--b"])
+def test_a_boundary_that_a_part_holds_is_not_used(content: bytes) -> None:
+    content_type, body = mixed([Part("text/plain", content), PLACE], "b")
+    assert [read for _, read in read_by_email(content_type, body)] == [content, PLACE.content]
+    assert find_part(body, content_type, "application/pidf+xml") == PLACE.content
+
+
+@given(st.lists(st.lists(st.sampled_from([b"--b", b"-1", b"\r\n", b"x", b"\xff"])), min_size=1, max_size=4))
+def test_no_part_is_cut_in_two(pieces: list[list[bytes]]) -> None:
+    contents = [b"".join(piece) for piece in pieces]
+    content_type, body = mixed([Part(f"text/x-{n}", content) for n, content in enumerate(contents)], "b")
+    for number, content in enumerate(contents):
+        assert find_part(body, content_type, f"text/x-{number}") == content.replace(b"\r\n", b"\n")
