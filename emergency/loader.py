@@ -173,7 +173,8 @@ def _gateways(rows: Iterable[Row], centres: dict[str, Centre]) -> dict[str, tupl
     ids: set[str] = set()
     for row in rows:
         host, port = row.text("host"), row.whole("port", 1, 65_535)
-        gateway = Gateway(row.text("id"), host, port, row.choice("request", REQUEST_FORMS, "urn"))
+        request, body = row.choice("request", REQUEST_FORMS, "urn"), row.flag("body", True)
+        gateway = Gateway(row.text("id"), host, port, request, body)
         if gateway.id in ids:
             row.fault(f"gateway {gateway.id} is here twice", "id")
         ids.add(gateway.id)
@@ -199,4 +200,5 @@ def _is_address(host: str) -> bool:
 def _failover(row: Row) -> Failover:
     trying_ms = row.whole("trying_timeout_ms", 100, _LONGEST_TIMEOUT_MS)
     provisional_ms = row.whole("provisional_timeout_ms", 100, _LONGEST_TIMEOUT_MS)
-    return Failover(trying_ms * _NS_PER_MS, provisional_ms * _NS_PER_MS)
+    probe_s = row.whole("probe_s", 0, 3600, 30)
+    return Failover(trying_ms * _NS_PER_MS, provisional_ms * _NS_PER_MS, 1000 * probe_s * _NS_PER_MS)

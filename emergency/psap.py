@@ -34,6 +34,8 @@ class Gateway:
     host: str
     port: int
     request: RequestForm = "urn"
+    body: bool = True
+    """Whether it takes the documents in the body, or SDP alone."""
 
     def request_uri(self, service: Service) -> str:
         """What this gateway wants to read in the Request-URI: the service URN or the digits (R-EMG-08)."""
@@ -49,6 +51,8 @@ class Failover:
 
     trying_timeout_ns: int
     provisional_timeout_ns: int
+    probe_ns: int = 0
+    """How often gateways are asked whether they are there; 0: never."""
 
     def moves_on(self, status: int) -> bool:
         """Whether a final response sends the call to the next gateway.

@@ -84,9 +84,17 @@ class Row:
             self.fault(f"{key} = {value!r}: a list of strings is expected", key)
         return ()
 
-    def whole(self, key: str, low: int, high: int) -> int:
+    def flag(self, key: str, default: bool) -> bool:
+        """True or false."""
+        value = self._take(key, default)
+        if isinstance(value, bool):
+            return value
+        self.fault(f"{key} = {value!r}: true or false is expected", key)
+        return default
+
+    def whole(self, key: str, low: int, high: int, default: int | None = None) -> int:
         """A whole number from `low` to `high`."""
-        value = self._take(key)
+        value = self._take(key, default)
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return value
         if value is not None:

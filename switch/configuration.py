@@ -10,6 +10,7 @@ from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
 
+from emergency.additional_data import Provider
 from emergency.loader import load as load_emergency
 from emergency.psap import Directory
 from rating.loader import load as load_rating
@@ -25,6 +26,7 @@ from switch.routing.trunks import TrunkSettings
 from switch.settings import CallLimits, Settings
 from switch.sip.auth import Account, ha1
 from switch.sip.transaction.wire import Timing
+from switch.sip.uri import bracketed
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,17 @@ def settings_of(configuration: Configuration) -> Settings:
         algorithms={"udp": sip.digest.udp},
         user_agent=sip.user_agent,
         emergency_without_digest=config.emergency.unknown_sources,
+        provider=provider_of(config),
     )
+
+
+def provider_of(config: Config) -> Provider:
+    """The operator as configured, or by the name of the SIP domain."""
+    told = config.emergency.provider
+    if told is None:
+        domain = config.sip.domain
+        return Provider(domain, domain, "domain", f"sip:{bracketed(domain)}")
+    return Provider(told.name, told.id, told.id_series, told.contact, told.languages)
 
 
 def _sip_addresses(configuration: Configuration) -> frozenset[tuple[str, int]]:
@@ -138,4 +150,5 @@ def _trunk(trunk: Trunk) -> TrunkSettings:
         max_calls=trunk.max_calls,
         prefixes=tuple(trunk.prefixes),
         international=trunk.international,
+        psap=trunk.psap,
     )

@@ -16,6 +16,7 @@ from switch.call.call import Call
 from switch.call.charging import Charging
 from switch.call.context import CallContext, CallSums
 from switch.call.gate import UNPAID, Gate
+from switch.call.help import HelpDesk, gateway_settings
 from switch.call.recording import INTERWORKING_FAILURE, orphaned, refused
 from switch.call.running import UNPROVEN, RunningCalls, line_name, trunk_name
 from switch.malformed import Malformed
@@ -66,6 +67,9 @@ SETTING_UP_NS = 3600 * NS_PER_S
 
 PREEMPTION = 8
 """Q.850: the circuit was needed for a more urgent call."""
+
+PREEMPTED = 'preemption;cause=5;text="Network Preemption"'
+"""The same as RFC 4411 has it."""
 
 
 class Switch:
@@ -118,8 +122,19 @@ class Switch:
             append=self._append,
             note=self._note,
         )
+        gateways = gateway_settings(settings)
+        self.gateways = Trunks(gateways, self.endpoint, flows, entropy.token)
+        help_desk = HelpDesk(
+            settings=settings,
+            identity=self.identity,
+            registrar=self.registrar,
+            gateways=self.gateways,
+            running=self.calls.count,
+        )
         self.gate = Gate(
             settings=settings,
+            help_desk=help_desk,
+            token=lambda: entropy.token(96),
             identity=self.identity,
             registrar=self.registrar,
             trunks=self.trunks,
@@ -221,7 +236,8 @@ class Switch:
         """A new configuration for new calls. Listen addresses, realm and media ports need a restart;
         `switch.app` says so."""
         self.settings = settings
-        self.gate.settings = settings
+        self.gate.settings = self.gate.help.settings = settings
+        self.gateways.replace(gateway_settings(settings))
         self.charging.tariffs = settings.tariffs
         self._context.warned_sides = settings.limits.warned_sides
         self.identity.algorithms = settings.algorithms
@@ -410,7 +426,7 @@ class Switch:
         ]
         if not ordinary:
             return False
-        (own or ordinary)[-1].end("preempted", cause=PREEMPTION)
+        (own or ordinary)[-1].end("preempted", cause=PREEMPTION, reason=PREEMPTED)
         return True
 
     def _on_ended(self, call_id: str) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from emergency.additional_data import Provider
 from emergency.psap import Directory
 from rating.tariff import TariffBook
 from switch.media.anchor import MediaSettings
@@ -25,6 +26,10 @@ class CallLimits:
     max_calls: int = 2000
     warned_sides: tuple[int, ...] = (0,)
     """Who hears the tones before a call is cut: 0 the caller, 1 the called side."""
+
+
+NOBODY = Provider("belswitch", "belswitch.invalid", "domain", "sip:operator@belswitch.invalid")
+"""The operator of a switch that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +53,5 @@ class Settings:
     algorithms: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"udp": ("MD5",)})
     user_agent: str = "belswitch"
     emergency_without_digest: str = "known_aor"
+    provider: Provider = NOBODY
+    """The operator of this switch, as an emergency centre is told (RFC 7852)."""

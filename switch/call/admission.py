@@ -13,13 +13,26 @@ from switch.sip.message import Fields
 
 
 @dataclass(frozen=True, slots=True)
+class HelpFacts:
+    """What is logged of a call for help (R-EMG-12), and what a test call is told (R-EMG-11)."""
+
+    service: str
+    centre: str
+    centre_name: str
+    reason: str
+    alarm: str
+    place: str
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
 class Admission:
     """A call that may be placed.
 
     `line` pays, and is None for a call that came in by `trunk`. `caller` is the number that is presented,
     '' when it is not known; `sender` the From value that says so. `quote` is None where nothing can be
     charged. `proven`: the caller is who he says he is. `limit_s` is when an answered call is cut
-    (R-LIM-01), 0 for never.
+    (R-LIM-01), 0 for never. `help` is there for a call to the emergency services.
     """
 
     origin: str
@@ -37,6 +50,7 @@ class Admission:
     proven: bool
     verdict: str
     limit_s: int
+    help: HelpFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

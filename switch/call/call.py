@@ -163,14 +163,14 @@ class Call:
             case ev.Lost():
                 self._on_lost(leg, event)
 
-    def end(self, flag: str, *, cause: int = NORMAL, silent_ms: int = 0) -> None:
+    def end(self, flag: str, *, cause: int = NORMAL, silent_ms: int = 0, reason: str = "") -> None:
         """The switch ends the call: limit, lost media (nothing was heard for `silent_ms`), shutdown,
-        operator."""
+        operator. `reason` is told to the parties beside the `cause` (RFC 3326)."""
         if self.state is State.ENDED:
             return
         self._flags.append(flag)
         if self.state is State.ANSWERED:
-            self._end("answered", "switch", 200, cause, silent_ms=silent_ms)
+            self._end("answered", "switch", 200, cause, silent_ms=silent_ms, reason=reason)
         else:
             self._refuse_caller(503, "failed", NO_CIRCUIT)
 
@@ -241,7 +241,12 @@ class Call:
         offer = b"" if self._late_offer else self._relayed(0, self.a.invited_sdp)
         for target in stage.targets:
             invitation = Invitation(
-                target.uri, admission.sender, target.recipient, target.fields, target.credentials
+                target.uri,
+                admission.sender,
+                target.recipient,
+                target.fields,
+                target.credentials,
+                target.parts,
             )
             leg = OutgoingLeg(
                 context.endpoint,
@@ -530,7 +535,16 @@ class Call:
 
     # --- the end --------------------------------------------------------------------------------------------
 
-    def _end(self, outcome: str, by: str, status: int, cause: int | None, *, silent_ms: int = 0) -> None:
+    def _end(
+        self,
+        outcome: str,
+        by: str,
+        status: int,
+        cause: int | None,
+        *,
+        silent_ms: int = 0,
+        reason: str = "",
+    ) -> None:
         """Release both sides, close the media, and record what it was: once, whichever reason came first."""
         now = self._context.timers.now
         self.state = State.ENDED
@@ -539,7 +553,7 @@ class Call:
             leg.cancel('SIP;cause=487;text="Caller cancelled"' if by == "caller" else "")
         for side in (self.a, self.b):
             if side is not None:
-                side.bye(cause or NORMAL)
+                side.bye(cause or NORMAL, reason)
                 side.detach()
         self._active = []
         self.anchor.close()

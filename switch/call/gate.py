@@ -8,23 +8,20 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import fields as fields_of
+from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Any
 
-from emergency.decide import EmergencyRoute, decide
-from emergency.location import Address as CivicAddress
 from emergency.numbers import Service
 from rating.grant import StopReason
 from rating.quote import Quote, quote
 from rating.zone import Destination, DestinationClass
 from switch.call.admission import Admission, Refusal
 from switch.call.charging import CLOSED_STATES, Charging, is_exempt
-from switch.call.running import UNPROVEN, line_name, trunk_name
+from switch.call.help import HelpDesk, claimed, facts_of
+from switch.call.running import line_name, trunk_name
 from switch.malformed import Malformed
 from switch.ports import Flow, Moment
-from switch.routing.identity import Challenge, Denied, Identity, claimed_user
+from switch.routing.identity import Challenge, Denied, Identity
 from switch.routing.lines import Line
 from switch.routing.numbers import COUNTRY, dialled_digits, national, normalise
 from switch.routing.plan import RoutePlan, Stage, Target, line_stage, trunk_stage
@@ -34,10 +31,6 @@ from switch.settings import Settings
 from switch.sip.headers import parse_small_number
 from switch.sip.message import Fields, Request
 from switch.sip.uri import bracketed, parse_name_addr, parse_uri
-
-MOST_UNPROVEN = 32
-"""Emergency calls at a time of callers who proved nothing; the next ones are asked for their password, so
-that nobody can take every port in a known line's name."""
 
 UNPAID = {
     StopReason.CAP: "cap-reached",
@@ -61,10 +54,14 @@ class Gate:
         registrar: Registrar,
         trunks: Trunks,
         charging: Charging,
+        help_desk: HelpDesk,
         running: Callable[[str], int],
         closed: Callable[[], str],
+        token: Callable[[], str],
     ) -> None:
         self.settings = settings
+        self.help = help_desk
+        self._token = token
         self._identity = identity
         self._registrar = registrar
         self._trunks = trunks
@@ -86,10 +83,10 @@ class Gate:
         if trunk is not None:
             return self._from_trunk(trunk, request, now, hops)
         if service is not None and service.is_emergency:
-            caller = self._emergency_caller(request, flow, now)
+            caller = self.help.caller(request, flow, now)
             if isinstance(caller, Challenge):
                 return caller
-            return self._emergency(service, caller[0], request, hops, proven=caller[1])
+            return self._emergency(service, caller[0], request, now, hops, proven=caller[1])
         line = self._identity.identify(request, flow, now)
         if isinstance(line, Challenge | Denied):
             return line
@@ -195,14 +192,16 @@ class Gate:
         dialled = dialled_digits(parse_uri(request.uri))
         called = normalise(dialled)
         line = self._identity.lines.by_number.get(called) if called is not None else None
-        if line is None or called is None:
+        if line is None or called is None or line.state == "terminated":
             return Refusal(404, "no-line")
-        if shut := _shut(line):
-            return shut
-        if closed := self._closed():
-            return Refusal(503, closed, {"Retry-After": ["30"]})
-        if self._running(line_name(line)) >= line.max_calls:
-            return Refusal(486, "line-calls")
+        calls_back = self.help.calls_back(line, trunk, request, now)
+        if not calls_back:  # R-EMG-09: nothing keeps a centre from calling back
+            if shut := _shut(line):
+                return shut
+            if closed := self._closed():
+                return Refusal(503, closed, {"Retry-After": ["30"]})
+            if self._running(line_name(line)) >= line.max_calls:
+                return Refusal(486, "line-calls")
         stage = self._to_line(line, called, now, hops)
         if stage is None:
             return Refusal(480, "not-registered")
@@ -225,57 +224,21 @@ class Gate:
             plan=RoutePlan((stage,)),
             emergency=False,
             proven=True,
-            verdict="allowed",
-            limit_s=self.settings.limits.max_s,
+            verdict="psap-callback" if calls_back else "allowed",
+            limit_s=0 if calls_back else self.settings.limits.max_s,
         )
 
     # --- emergency ------------------------------------------------------------------------------------------
 
-    def _emergency_caller(
-        self, request: Request, flow: Flow, now: Moment
-    ) -> tuple[Line | None, bool] | Challenge:
-        """Who calls for help, and whether that is proven. A line that is known by name needs no password
-        (R-EMG-04, R-EMG-05) and a wrong one is no reason to turn it away: the location sent is its own
-        (R-EMG-03), so names go before addresses.
-        """
-        lines = self._identity.lines
-        try:
-            known = self._identity.identify(request, flow, now)
-            spoken_for = self._identity.user_of(request)
-        except Malformed:  # From is no address
-            known, spoken_for = self._identity.challenge(None, flow, now), ""
-        user = _claimed(request)
-        named = lines.by_user.get(user) or lines.by_number.get(normalise(user) or user)
-        at_address = lines.admitted_from(flow.remote.host)
-        if isinstance(known, Line) and known is not at_address:
-            return known, True
-        if at_address is not None and (named is None or named is at_address):
-            return at_address, True
-        line = named or lines.by_user.get(spoken_for)
-        if line is not None and self._registrar.is_reached_by(line.user, flow):
-            return line, True
-        if line is None:
-            owner = self._registrar.owner_of(flow)
-            if owner is not None and owner in lines.by_user:
-                return lines.by_user[owner], True
-        if line is not None and line.state == "terminated":
-            line = None
-        policy = self.settings.emergency_without_digest
-        crowded = self._running(UNPROVEN) >= MOST_UNPROVEN
-        if not crowded and (policy == "any" or (policy == "known_aor" and line is not None)):
-            return line, at_address is not None
-        return known if isinstance(known, Challenge) else self._identity.challenge(line, flow, now)
-
     def _emergency(
-        self, service: Service, line: Line | None, request: Request, hops: int, *, proven: bool
+        self, service: Service, line: Line | None, request: Request, now: Moment, hops: int, *, proven: bool
     ) -> Admission:
         """Never refused: to the centre of the line's registered address, then to the default centre
         (R-EMG-03, R-EMG-06)."""
-        settings = self.settings
-        address = _civic(line.address) if line is not None and line.address is not None else None
-        route = decide(service, address, settings.emergency)
         caller = self._own_number(line, request) if line is not None else ""
-        destination = settings.tariffs.destinations.classify(service.number)
+        token = self._token()
+        found = self.help.dispatch(service, line, caller, now, token)
+        alarm = found.route.alarm
         return Admission(
             origin="line",
             line=line,
@@ -285,53 +248,22 @@ class Gate:
             sender=self._sender(caller, not caller),
             dialled=service.number,
             called=service.number,
-            destination=destination,
+            destination=self.settings.tariffs.destinations.classify(service.number),
             quote=None,
-            plan=RoutePlan(self._emergency_stages(route, caller, hops), emergency=True),
+            plan=self.help.plan(found, request, caller, hops, token),
             emergency=True,
             proven=proven,
-            verdict=f"emergency-{route.centre.id}"
-            if route.alarm is None
-            else f"emergency-{route.alarm.value}",
+            verdict=f"emergency-{found.route.centre.id if alarm is None else alarm.value}",
             limit_s=0,
+            help=facts_of(found),
         )
-
-    def _emergency_stages(self, route: EmergencyRoute, caller: str, hops: int) -> tuple[Stage, ...]:
-        fields: Fields = {"Max-Forwards": [str(max(hops - 1, 1))], "Priority": ["emergency"]}
-        if caller:
-            fields["P-Asserted-Identity"] = [f"<sip:{caller}@{self.settings.domain};user=phone>"]
-        stages = []
-        number = route.service.number
-        for gateway in route.gateways:
-            flow = self._trunks.flow_to(gateway.host, gateway.port)
-            if flow is None:
-                continue
-            target = Target(
-                gateway.id,
-                gateway.request_uri(route.service),
-                f"<sip:{number}@{self.settings.domain};user=phone>",
-                flow,
-                False,
-                fields,
-            )
-            failover = route.failover
-            stages.append(
-                Stage(
-                    (target,),
-                    failover.trying_timeout_ns,
-                    failover.provisional_timeout_ns,
-                    ring_ns=0,
-                    trunk=gateway.id,
-                )
-            )
-        return tuple(stages)
 
     # --- identity on the wire -------------------------------------------------------------------------------
 
     def _own_number(self, line: Line, request: Request) -> str:
         """The line's number that the phone asks to present, or its main number (R-POL-06)."""
-        claimed = normalise(_claimed(request))
-        return claimed if claimed in line.numbers and claimed is not None else line.number
+        number = normalise(claimed(request))
+        return number if number in line.numbers and number is not None else line.number
 
     def _sender(self, caller: str, withheld: bool) -> str:
         if withheld:
@@ -359,15 +291,6 @@ def _shut(line: Line) -> Refusal | None:
     return None
 
 
-def _claimed(request: Request) -> str:
-    """The user in From, '' when it has none that can be read: no reason to turn away a call for help
-    (R-EMG-05)."""
-    try:
-        return claimed_user(request)
-    except Malformed:
-        return ""
-
-
 def _wants_privacy(request: Request) -> bool:
     """Privacy (RFC 3323), or an anonymous From."""
     if any(
@@ -390,11 +313,6 @@ def _asserted(request: Request) -> str:
         if number is not None:
             return number
     return ""
-
-
-def _civic(address: Mapping[str, Any]) -> CivicAddress:
-    """The stored address whatever it lacks: a gap is a fault of the address, not of the call (R-EMG-03)."""
-    return CivicAddress(**{item.name: str(address.get(item.name, "")) for item in fields_of(CivicAddress)})
 
 
 def _is_single(source: str) -> bool:

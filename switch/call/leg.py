@@ -165,14 +165,15 @@ class Leg:
             transaction, request = pending
             transaction.respond(self.endpoint.response(request, status))
 
-    def bye(self, cause: int | None, text: str = "") -> None:
-        """End the dialog. Before the ACK of our 2xx a BYE may not be sent (section 15), so it waits for
-        that."""
+    def bye(self, cause: int | None, reason: str = "") -> None:
+        """End the dialog, with a Q.850 `cause` and any other `reason` (RFC 3326). Before the ACK of our 2xx
+        a BYE may not be sent (section 15), so it waits for that."""
         if self.stage is not Stage.CONFIRMED:
             return
         self.stage = Stage.ENDING
-        quoted = f';text="{text}"' if text else ""
-        self._bye_fields = {} if cause is None else {"Reason": [f"Q.850;cause={cause}{quoted}"]}
+        reasons = [f"Q.850;cause={cause}"] if cause is not None else []
+        reasons += [reason] if reason else []
+        self._bye_fields = {"Reason": reasons} if reasons else {}
         self._settle_pending()
         if self._ack_wait is None:
             self._send_bye()

@@ -14,6 +14,7 @@ from switch.sip.dialog import Dialog
 from switch.sip.endpoint import ALLOW, Endpoint
 from switch.sip.headers import parse_small_number, q850_cause
 from switch.sip.message import SDP_TYPE, Fields, Request, Response
+from switch.sip.multipart import Part, mixed
 from switch.sip.transaction.client import ClientTransaction
 from switch.sip.transaction.invite_client import InviteClient
 from switch.sip.uri import parse_name_addr
@@ -21,14 +22,15 @@ from switch.sip.uri import parse_name_addr
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """Whom to call and how: Request-URI, From and To without tags, further header fields, and what to
-    answer a challenge with."""
+    """Whom to call and how: Request-URI, From and To without tags, further header fields, what to answer a
+    challenge with, and what travels in the body behind the SDP."""
 
     uri: str
     sender: str
     recipient: str
     fields: Fields
     credentials: tuple[str, str] | None = field(default=None, repr=False)
+    parts: tuple[Part, ...] = ()
 
 
 class OutgoingLeg(Leg):
@@ -76,9 +78,14 @@ class OutgoingLeg(Leg):
             "Allow": [ALLOW],
             **invitation.fields,
         }
-        if sdp:
+        body = sdp
+        if invitation.parts:
+            first = (Part(SDP_TYPE, sdp),) if sdp else ()
+            kind, body = mixed((*first, *invitation.parts), self._new_token(96))
+            fields["Content-Type"] = [kind]
+        elif sdp:
             fields["Content-Type"] = [SDP_TYPE]
-        self._request = Request("INVITE", invitation.uri, fields, sdp)
+        self._request = Request("INVITE", invitation.uri, fields, body)
         self._client_invite = self.endpoint.invite(self._request, self.flow, self)
 
     def cancel(self, reason: str) -> None:

@@ -305,10 +305,22 @@ class Admin(Model):
     socket: Name = "belswitch.sock"
 
 
+class EmergencyProvider(Model):
+    """The operator of this switch, as a centre is told (RFC 7852 section 4.1): `id` is of `id_series`, and
+    `contact` reaches people who help a centre day and night."""
+
+    name: Text
+    id: Text
+    id_series: Text = "domain"
+    contact: Annotated[str, text(r"(?:sips?|tel|mailto|https?):\S{1,200}"), allowed("a URI, tel:+3221234567")]
+    languages: Annotated[tuple[Literal["nl", "fr", "de", "en"], ...], Field(min_length=1)] = ("nl", "fr")
+
+
 class Emergency(Model):
-    """Whose emergency calls are taken without digest (R-EMG-05)."""
+    """Whose emergency calls are taken without digest (R-EMG-05), and who the centres are told sends them."""
 
     unknown_sources: Literal["never", "known_aor", "any"] = "known_aor"
+    provider: EmergencyProvider | None = None
 
 
 class Notices(Model):
@@ -353,8 +365,8 @@ class Trunk(Model):
     """A carrier. Trunks are tried in the order of the file; `prefixes` limit one to numbers that start so.
 
     Calls from `sources` are this trunk's; without any, those from what `host` resolves to. After
-    `reply_ms` without a reply the next trunk is tried. `password` may be `file:NAME` or `env:NAME`; the
-    loader puts the secret in its place.
+    `reply_ms` without a reply the next trunk is tried. Over a `psap` trunk emergency centres call back.
+    `password` may be `file:NAME` or `env:NAME`; the loader puts the secret in its place.
     """
 
     name: Name
@@ -368,6 +380,7 @@ class Trunk(Model):
     max_calls: Count | None = None
     prefixes: tuple[Prefix, ...] = ()
     international: bool = False
+    psap: bool = False
 
     def _objections(self) -> Iterator[Objection]:
         if (self.username is None) != (self.password is None):

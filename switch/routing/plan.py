@@ -9,6 +9,7 @@ from switch.ports import Flow
 from switch.routing.registrar import Binding
 from switch.routing.trunks import Trunk
 from switch.sip.message import Fields
+from switch.sip.multipart import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Target:
     follows_flow: bool
     fields: Fields
     credentials: tuple[str, str] | None = field(default=None, repr=False)
+    parts: tuple[Part, ...] = ()
+    """What travels in the body behind the SDP."""
 
 
 @dataclass(frozen=True, slots=True)

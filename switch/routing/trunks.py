@@ -36,6 +36,8 @@ class TrunkSettings:
     max_calls: int | None = None
     prefixes: tuple[str, ...] = ()
     international: bool = False
+    psap: bool = False
+    """Whether emergency centres call back over it (R-EMG-09)."""
 
 
 class Trunk:

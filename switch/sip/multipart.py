@@ -20,6 +20,7 @@ DEPTH = 3
 # For a part that a header field points to by its Content-ID (RFC 5621 section 9); optional, or a receiver
 # that does not know its type would have to refuse the whole request with 415.
 BY_REFERENCE = "by-reference;handling=optional"
+_ID = re.compile(rb"^content-id[ \t]*:[ \t]*<?([^>\s]*)", re.I | re.M)
 _TYPE = re.compile(rb"^(?:content-type|c)[ \t]*:[ \t]*([^\n]*)", re.I | re.M)
 
 
@@ -27,7 +28,7 @@ def find_part(body: bytes, content_type: str, wanted: str, depth: int = DEPTH) -
     """The content of the first part of media type `wanted`, with LF line ends; b'' when there is none."""
     if depth == 0:
         return b""
-    for kind, content in _parts(body, content_type):
+    for kind, content, _ in _parts(body, content_type):
         media_type = kind.partition(";")[0].strip().lower()
         if media_type == wanted:
             return content
@@ -36,8 +37,19 @@ def find_part(body: bytes, content_type: str, wanted: str, depth: int = DEPTH) -
     return b""
 
 
-def _parts(body: bytes, content_type: str) -> Iterator[tuple[str, bytes]]:
-    """Content-Type and content of each part, up to the closing delimiter."""
+def identified(body: bytes, content_type: str) -> dict[str, tuple[str, bytes]]:
+    """Media type and content (with LF line ends) of the parts that have a Content-ID, by that, without angle
+    brackets; none for a body that is not multipart."""
+    found: dict[str, tuple[str, bytes]] = {}
+    if content_type.strip().lower().startswith("multipart/"):
+        for kind, content, content_id in _parts(body, content_type):
+            if content_id:
+                found.setdefault(content_id, (kind.partition(";")[0].strip().lower(), content))
+    return found
+
+
+def _parts(body: bytes, content_type: str) -> Iterator[tuple[str, bytes, str]]:
+    """Content-Type, content and Content-ID of each part, up to the closing delimiter."""
     _, semicolon, params = content_type.partition(";")
     try:
         boundary = split_params(semicolon + params).get("boundary")
@@ -53,8 +65,13 @@ def _parts(body: bytes, content_type: str) -> Iterator[tuple[str, bytes]]:
             return
         part = text[delimiter.end() : following and following.start()]
         head, _, content = part.partition(b"\n\n")
-        found = _TYPE.search(re.sub(rb"\n[ \t]+", b" ", head))
-        yield (found[1].decode("utf-8", "surrogateescape") if found is not None else "text/plain"), content
+        head = re.sub(rb"\n[ \t]+", b" ", head)
+        kind, name = _TYPE.search(head), _ID.search(head)
+        yield (
+            kind[1].decode("utf-8", "surrogateescape") if kind is not None else "text/plain",
+            content,
+            name[1].decode("utf-8", "surrogateescape") if name is not None else "",
+        )
 
 
 @dataclass(frozen=True, slots=True)

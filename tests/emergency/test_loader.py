@@ -55,7 +55,7 @@ GATEWAYS = [
     ("port = 5091", "port = 0", "port = 0", "port = 0: a whole number from 1 to 65535 is expected"),
     ("port = 5091", "port = true", "port = true", "port = True: a whole number from 1 to 65535 is expected"),
     ("port = 5091", "", "[[gateway]]", "port is missing"),
-    ("port = 5091", "prot = 1", "prot", "unknown key prot; known are centres, host, id, port, request"),
+    ("port = 5091", "prot = 1", "prot", "unknown key prot; known are body, centres, host, id, port, request"),
     ('"psap-gw2"', '"psap-gw1"', "psap-gw1", "gateway psap-gw1 is here twice"),
     ('"127.0.0.1"', '"[::1]"', "[::1]", "host '[::1]' is not an IP address (IPv6 without brackets)"),
     ('["*"]', '["112-brussel"]', "112-brussel", "no such centre: 112-brussel"),
@@ -126,12 +126,14 @@ def test_gateways_of_one_centre_come_before_those_of_all(spoil: Spoil) -> None:
     own = (
         '[[gateway]]\nid = "own"\nhost = "::1"\nport = 5092\ncentres = ["112-antwerp"]\nrequest = "digits"\n'
     )
-    root = spoil("gateways.toml", "provisional_timeout_ms = 6000", f"provisional_timeout_ms = 6000\n{own}#")
+    first = '[[gateway]]\nid = "psap-gw1"'
+    root = spoil("gateways.toml", first, f"{own}body = false\n\n{first}")
     directory = load(root).directory
     assert directory is not None
     assert [gateway.id for gateway in directory.gateways["112-antwerp"]] == ["own", "psap-gw1", "psap-gw2"]
     assert [gateway.id for gateway in directory.gateways["112-namur"]] == ["psap-gw1", "psap-gw2"]
-    assert directory.gateways["112-antwerp"][0].request == "digits"
+    mine = directory.gateways["112-antwerp"][0]
+    assert (mine.request, mine.body) == ("digits", False)
 
 
 def test_an_empty_folder_lacks_every_table(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from switch.call.gate import MOST_UNPROVEN
+from switch.call.help import MOST_UNPROVEN
 from switch.ports import NS_PER_MS, Address
 from switch.routing.lines import Line
 from tests.scenarios.scene import Scene, answers

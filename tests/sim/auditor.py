@@ -88,8 +88,8 @@ class Auditor:
         elif message.method == "BYE":
             self._on_bye(message)
         side = self.sides.get(message.call_id)
-        if side is not None and not side.session and message.get("Content-Type") == "application/sdp":
-            side.session = self.world.machine.relay.session_of(media_in(message.body)[1])
+        if side is not None and not side.session and message.sdp and message.get("Content-Type"):
+            side.session = self.world.machine.relay.session_of(media_in(message.sdp)[1])
 
     def _on_reply(self, hop: Hop, response: Sip) -> None:
         attempt = self.attempts.get((response.call_id, response.branch, self.world.machine.lives))

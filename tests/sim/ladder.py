@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from switch.ports import NS_PER_MS
 from tests.sim.network import Hop, Network
-from tests.sim.text import direction_of, media_in
+from tests.sim.text import Sip, direction_of, media_in
 from tests.sim.world import MEDIA_HOST, World
 
 _SHOWN = ("Reason", "Retry-After", "Privacy", "P-Asserted-Identity", "Unsupported", "Info-Package")
@@ -27,6 +27,7 @@ def rung(network: Network, hop: Hop) -> str:
     target = network.names.get(hop.target, hop.target.host)
     head, _, body = hop.data.decode(errors="replace").partition("\r\n\r\n")
     start, *rows = head.split("\r\n")
+    message = Sip(start, [(name, value) for name, _, value in (row.partition(": ") for row in rows)], body)
     told = [start.removesuffix(" SIP/2.0").removeprefix("SIP/2.0 ") or "CRLF"]
     for row in rows:
         name, _, value = row.partition(": ")
@@ -34,9 +35,11 @@ def rung(network: Network, hop: Hop) -> str:
             told[0] += f" ({value.split()[1]})"
         elif name in _SHOWN:
             told.append(f"{name}: {value}")
-    if "application/sdp" in head:
-        host, _ = media_in(body)
-        told.append(f"sdp {direction_of(body)} at {'relay' if host == MEDIA_HOST else 'party'}")
+    if message.get("Content-Type") and (sdp := message.sdp):
+        host, _ = media_in(sdp)
+        told.append(f"sdp {direction_of(sdp)} at {'relay' if host == MEDIA_HOST else 'party'}")
+    if others := [part for part in message.parts if part.kind != "application/sdp"]:
+        told.append(f"and {len(others)} documents")
     fate = {"lost": "  ** lost", "twice": "  ** twice", "refused": "  ** refused"}.get(hop.fate, "")
     return f"{source:>8} -> {target:8} {'  '.join(told)}{fate}"
 
@@ -49,6 +52,8 @@ _HOLES = (
     ("cnonce", re.compile(r'cnonce="([^"]+)"')),
     ("digest", re.compile(r'response="([^"]+)"')),
     ("port", re.compile(r"m=audio (\d+) ")),
+    ("token", re.compile(r"loc1\.(\w+)@")),
+    ("boundary", re.compile(r"boundary=(\w+)")),
     ("session", re.compile(r"o=\S+ (\d+) \d+ IN")),
 )
 
@@ -57,7 +62,8 @@ def with_holes(text: str) -> str:
     """The text with everything that differs from run to run replaced by `<kind-number>`."""
     for kind, pattern in _HOLES:
         for number, value in enumerate(dict.fromkeys(pattern.findall(text)), 1):
-            text = re.sub(rf"(?<![\w-]){re.escape(value)}(?![\w-])", f"<{kind}-{number}>", text)
+            apart = r"\w" if kind == "boundary" else r"[\w-]"  # it stands behind two hyphens
+            text = re.sub(rf"(?<!{apart}){re.escape(value)}(?!\w)", f"<{kind}-{number}>", text)
     return text
 
 

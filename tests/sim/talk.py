@@ -97,7 +97,7 @@ class Talk:
         elif response.status >= 300:
             self.abandon()
         else:
-            self._take(response.body)
+            self._take(response.sdp)
 
     def _on_2xx(self, response: Sip) -> None:
         if self._ack is not None and self._acked_cseq == response.cseq:
@@ -107,14 +107,14 @@ class Talk:
         self.remote_tag = response.tag("To")
         self.remote_target = address_in(response.get("Contact"))
         self.up = True
-        self._take(response.body)
+        self._take(response.sdp)
         self._acknowledge(response, self._offered)
         if self._cancelled:
             self.bye()
 
     def _acknowledge(self, response: Sip, offered: bool) -> None:
         """ACK of a 2xx; when the 2xx held the offer it holds the answer."""
-        body = "" if offered else self._sdp(mirrored(direction_of(response.body)))
+        body = "" if offered else self._sdp(mirrored(direction_of(response.sdp)))
         ack = self._request("ACK", [], body)
         ack.rows = [(n, f"{response.cseq} ACK" if n == "CSeq" else v) for n, v in ack.rows]
         branch = f"z9hG4bK-{self.party.token('b')}"
@@ -141,8 +141,8 @@ class Talk:
         self.remote_tag = request.tag("From")
         self.remote_target = address_in(request.get("Contact"))
         self._remote_cseq = request.cseq
-        self._offered = not request.body
-        self._take(request.body)
+        self._offered = not request.sdp
+        self._take(request.sdp)
         served.respond(100)
         if self.party.on_call is not None:
             self.party.on_call(self)
@@ -248,7 +248,7 @@ class Talk:
             return
         self._being_modified = served
         served.respond(100)
-        self._take(request.body)
+        self._take(request.sdp)
         if not self.answers_modify:
             return
 
@@ -259,7 +259,7 @@ class Talk:
                 served.respond(self.answers_modify)
                 return
             served.on_unacknowledged = self._unacknowledged
-            direction = mirrored(direction_of(request.body)) if request.body else "sendrecv"
+            direction = mirrored(direction_of(request.sdp)) if request.sdp else "sendrecv"
             served.respond(200, rows=[("Contact", self.party.contact)], body=self._sdp(direction))
 
         if self.modify_ms:
@@ -287,7 +287,7 @@ class Talk:
                     if self.acks:
                         self.party.send(self._ack)
                     return
-                self._take(response.body)
+                self._take(response.sdp)
                 self._acknowledge(response, offer)
             elif response.status in (408, 481):
                 self.bye()

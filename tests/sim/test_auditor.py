@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from switch.call.call import Call
-from switch.call.gate import Gate
+from switch.call.help import HelpDesk
 from switch.call.leg import Leg
 from switch.call.outgoing import OutgoingLeg
 from switch.core import Switch
@@ -76,8 +76,8 @@ def overcharge(patch: pytest.MonkeyPatch) -> None:
 
 def refuse_help(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        Gate,
-        "_emergency_caller",
+        HelpDesk,
+        "caller",
         lambda self, request, flow, now: self._identity.identify(request, flow, now),
     )
 

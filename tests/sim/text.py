@@ -13,6 +13,24 @@ _STATUS = re.compile(r"SIP/2\.0 ([1-6]\d\d) (.*)\Z")
 _ONCE = ("From", "To", "Call-ID", "CSeq", "Content-Length", "Max-Forwards", "Contact", "Content-Type")
 
 
+@dataclass(frozen=True, slots=True)
+class BodyPart:
+    """One part of a body: media type, Content-ID without brackets, content."""
+
+    kind: str
+    content_id: str
+    content: str
+
+
+def _part(text: str) -> BodyPart:
+    head, blank, content = text.removeprefix("\r\n").partition("\r\n\r\n")
+    assert blank, text
+    rows = dict(row.split(": ", 1) for row in head.split("\r\n"))
+    return BodyPart(
+        rows["Content-Type"], rows.get("Content-ID", "").strip("<>"), content.removesuffix("\r\n")
+    )
+
+
 @dataclass(slots=True)
 class Sip:
     """One message: start line, header rows in order, body."""
@@ -66,6 +84,23 @@ class Sip:
     def branch(self) -> str:
         """The branch of the topmost Via."""
         return param(self.get("Via"), "branch")
+
+    @property
+    def sdp(self) -> str:
+        """The session description, alone or as the first part of a body of several."""
+        if self.get("Content-Type") in ("", "application/sdp"):
+            return self.body
+        return next((part.content for part in self.parts if part.kind == "application/sdp"), "")
+
+    @property
+    def parts(self) -> list[BodyPart]:
+        """The parts of a multipart/mixed body, in order; none of any other."""
+        kind, _, mark = self.get("Content-Type").partition(";boundary=")
+        if kind != "multipart/mixed":
+            return []
+        *parts, end = self.body.split(f"--{mark}")[1:]
+        assert end == "--\r\n", end
+        return [_part(text) for text in parts]
 
     def tag(self, name: str) -> str:
         """The tag of From or To."""

@@ -73,7 +73,11 @@ def tables() -> tuple[TariffBook, Directory]:
     assert rating.book is not None, rating.faults
     assert emergency.directory is not None, emergency.faults
     gateways = tuple(Gateway(name, HOSTS[name], 5060) for name in ("centre1", "centre2"))
-    directory = replace(emergency.directory, gateways=dict.fromkeys(emergency.directory.centres, gateways))
+    directory = replace(
+        emergency.directory,
+        gateways=dict.fromkeys(emergency.directory.centres, gateways),
+        failover=replace(emergency.directory.failover, probe_ns=0),
+    )
     return rating.book, directory
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import pytest
 from pydantic import BaseModel, SecretStr
 
+from emergency.additional_data import Provider
 from switch.config.lines import LineEntry
 from switch.config.loader import default_config_dir, load_config
 from switch.config.model import Config
@@ -62,6 +63,13 @@ CALLS: dict[str, Any] = {
     "stop": "end",
     "stop_wait_s": 9,
 }
+PROVIDER: dict[str, Any] = {
+    "name": "Example Telecom",
+    "id": "0123.456.789",
+    "id_series": "KBO",
+    "contact": "tel:+3221234567",
+    "languages": ["nl", "de"],
+}
 TRUNK: dict[str, Any] = {
     "name": "abroad",
     "host": "sip.carrier.example",
@@ -74,6 +82,7 @@ TRUNK: dict[str, Any] = {
     "max_calls": 60,
     "prefixes": ["+33", "+49"],
     "international": True,
+    "psap": True,
 }
 NOT_FOR_THE_CORE = {
     "media.relays",
@@ -98,7 +107,7 @@ def configured(**changes: Any) -> Configuration:
         "sip": SIP,
         "media": MEDIA,
         "calls": CALLS,
-        "emergency": {"unknown_sources": "never"},
+        "emergency": {"unknown_sources": "never", "provider": PROVIDER},
         "trunks": [TRUNK],
     }
     return Configuration(Path("config"), _read(Config, {**sections, **changes}), *tables())
@@ -139,6 +148,7 @@ def test_every_field_arrives() -> None:
                 max_calls=60,
                 prefixes=("+33", "+49"),
                 international=True,
+                psap=True,
             ),
         ),
         limits=CallLimits(
@@ -150,6 +160,7 @@ def test_every_field_arrives() -> None:
         algorithms={"udp": ("SHA-256", "MD5")},
         user_agent="switch/1",
         emergency_without_digest="never",
+        provider=Provider("Example Telecom", "0123.456.789", "KBO", "tel:+3221234567", ("nl", "de")),
     )
 
 

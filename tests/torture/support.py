@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
@@ -37,7 +38,8 @@ def tables() -> tuple[TariffBook, Directory]:
     rating, emergency = load_rating(CONFIG), load_emergency(CONFIG)
     assert rating.book is not None, rating.faults
     assert emergency.directory is not None, emergency.faults
-    return rating.book, emergency.directory
+    quiet = replace(emergency.directory.failover, probe_ns=0)
+    return rating.book, replace(emergency.directory, failover=quiet)
 
 
 def settings() -> Settings:

@@ -39,7 +39,11 @@ def read(data: bytes) -> Read:
         assert contact.uri.host == HERE.host
     if message.body:
         assert message.content_type is not None
-        assert message.content_type.mime_type in ("application/sdp", "application/dtmf-relay")
+        assert message.content_type.mime_type in (
+            "application/sdp",
+            "application/dtmf-relay",
+            "multipart/mixed",
+        )
     return message
 
 

@@ -13,7 +13,8 @@ import pytest
 from emergency.psap import Gateway
 from rating.quote import Quote
 from switch.call.admission import Admission, Refusal
-from switch.call.gate import MOST_UNPROVEN, Gate
+from switch.call.gate import Gate
+from switch.call.help import MOST_UNPROVEN, HelpDesk
 from switch.call.running import UNPROVEN, line_name, trunk_name
 from switch.core import Switch
 from switch.malformed import Malformed
@@ -117,6 +118,14 @@ class Desk:
             registrar=self.switch.registrar,
             trunks=self.switch.trunks,
             charging=self.switch.charging,
+            help_desk=HelpDesk(
+                settings=settings(),
+                identity=self.switch.identity,
+                registrar=self.switch.registrar,
+                gateways=self.switch.gateways,
+                running=lambda name: self.running[name],
+            ),
+            token=lambda: "token",
             running=lambda name: self.running[name],
             closed=lambda: self.why,
         )
@@ -580,7 +589,7 @@ def test_whose_call_for_help_needs_no_password(
     policy: str, stranger: str, known: str, proven_by_address: str, desk: Desk
 ) -> None:
     """R-EMG-05 (`emergency.unknown_sources`)."""
-    desk.gate.settings = replace(desk.gate.settings, emergency_without_digest=policy)
+    desk.gate.help.settings = replace(desk.gate.settings, emergency_without_digest=policy)
     by_user = {"From": f"<sip:alice@{DOMAIN}>;tag=a1"}
     assert told(desk.ask("112", "nobody")) == stranger
     assert told(desk.ask("112", "alice")) == known
