@@ -83,7 +83,8 @@ class Account:
     def end(self, call: RunningCall, seconds: int) -> Charge:
         """A call is over after so many whole seconds; what was granted beyond is given back."""
         del self.calls[call.id]
-        if call.outlook.stop_s is not None and seconds >= call.outlook.stop_s:
+        stop_s, reason, _ = call.outlook
+        if stop_s is not None and reason is StopReason.CAP and seconds >= stop_s:
             self._spent(call)  # cut in time: before the second that could not be paid for had begun
         call.meter.cut_to(seconds, self.books)
         self._stale = True

@@ -111,7 +111,7 @@ def grant(calls: list[RunningCall], books: Books, until_ns: int | None) -> list[
 def _rounds(due: list[RunningCall], books: Books, until_ns: int | None) -> int:
     """How many seconds all of these calls can take in turn before anything changes for one of them; 0 when
     that has to be found out second by second."""
-    if due[-1].next_ns - due[0].next_ns > NS_PER_S:
+    if due[-1].next_ns - due[0].next_ns >= NS_PER_S:
         return 0  # they are not abreast
     rounds = min(call.wanted_s(until_ns) - call.meter.seconds for call in due)
     drawing: dict[str, int] = defaultdict(int)

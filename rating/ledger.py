@@ -143,7 +143,7 @@ class Ledger:
     ) -> StopReason | None:
         """Hold the first second of a call, set-up included, for `for_ns` at most; or why it cannot be had.
         An `exempt` call, to a helpline, may be placed in every state of the account."""
-        if call_id in self._reservations or call_id in self._owners:
+        if call_id in self._reservations or call_id in self._owners or call_id in self._settled:
             return None
         account = self._at(name, standing, mono_ns) or self.account(name, standing)
         phase = terms.phase_at(wall_ns // NS_PER_S)
@@ -162,8 +162,9 @@ class Ledger:
 
     def expire(self, mono_ns: int) -> int:
         """Release the reservations whose time is over; how many there were."""
-        late = [call_id for call_id, one in self._reservations.items() if one.expires_ns <= mono_ns]
-        for call_id in late:
+        late = [(call_id, one) for call_id, one in self._reservations.items() if one.expires_ns <= mono_ns]
+        for call_id, reservation in late:
+            self._accounts[reservation.account].advance(mono_ns)  # what was held until now is nobody else's
             self.release(call_id)
         return len(late)
 
@@ -181,12 +182,12 @@ class Ledger:
         Raises:
             KeyError: it has no reservation.
         """
-        if call_id in self._owners:
+        if call_id in self._owners or call_id in self._settled:
             return None
         reservation = self._reservations[call_id]
-        self.release(call_id)
         account = self._accounts[reservation.account]
-        account.advance(answered_mono_ns)
+        account.advance(answered_mono_ns)  # before the money is free: it was held for this call
+        self.release(call_id)
         meter = Meter(reservation.terms, answered_wall_ns)
         call = RunningCall(call_id, meter, answered_mono_ns, limit_s=limit_s, exempt=reservation.exempt)
         refused = account.begin(call)
@@ -213,7 +214,9 @@ class Ledger:
         nothing."""
         owner = self._owners.pop(call_id, None)
         if owner is None:
-            self.release(call_id)
+            if call_id in self._reservations:
+                self._accounts[self._reservations[call_id].account].advance(mono_ns)
+                self.release(call_id)
             return self._settled.get(call_id, NOTHING)
         account = self._accounts[owner]
         account.advance(mono_ns)

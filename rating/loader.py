@@ -19,6 +19,8 @@ from rating.tariff_file import read_tariffs
 from rating.zone import FREE_ROW, Destinations
 
 YEARS_AHEAD = 10
+LAST_YEAR = 2100
+"""The last one whose holidays the library knows."""
 
 LEGAL_HOLIDAYS = (
     "New Year's Day",
@@ -58,7 +60,7 @@ def load(config_dir: Path, years: range | None = None) -> Loaded:
         return Loaded(None, tuple(sorted(faults)))
     first = min(tariff.valid_from.year for tariff in tariffs)
     last = max(tariff.valid_from.year for tariff in tariffs)
-    years = years or range(first, last + YEARS_AHEAD + 1)
+    years = years or range(first, min(last + YEARS_AHEAD, LAST_YEAR) + 1)
     calendar = compile_calendar(legal_holidays(years), years)
     return Loaded(TariffBook(tariffs, calendar, Destinations(numbering.exact, numbering.prefixes)), ())
 

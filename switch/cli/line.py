@@ -54,7 +54,8 @@ Cap = Annotated[
     ),
 ]
 Concluded = Annotated[
-    str | None, typer.Option(metavar="DATE", help="When the contract was concluded, 2026-11-25.")
+    str | None,
+    typer.Option(metavar="DATE", help="When the contract was concluded, 2026-11-25; '-': not known."),
 ]
 Premium = Annotated[
     bool | None, typer.Option("--premium/--no-premium", help="May call 070 and 090x; barred otherwise.")
@@ -327,9 +328,10 @@ def _address(
     )
 
 
-def _date(text: str | None) -> date | None:
+def _date(text: str | None) -> date | str | None:
+    """A date; NOTHING takes it back."""
     try:
-        return date.fromisoformat(text) if text is not None else None
+        return text if text is None or text == NOTHING else date.fromisoformat(text)
     except ValueError:
         fail_with_faults([f"concluded: must be a date like 2026-11-25, not {text}"])
 
@@ -378,10 +380,11 @@ def _entry(document: dict[str, Any]) -> LineEntry:
     from switch.config.lines import LineEntry
     from switch.config.loader import validate
 
-    cap = document.get("cap")
+    cap, concluded = document.get("cap"), document.get("concluded")
     document = document | {
         "algorithms": document.get("algorithms") or None,  # none of its own: the transport's
         "cap": None if cap == PLANS_CAP else cap,
+        "concluded": None if concluded == NOTHING else concluded,
     }
     entry, faults = validate(document, LineEntry)
     if entry is None:

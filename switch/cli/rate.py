@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -76,7 +76,8 @@ def rate(
     directory, settings = load_config(config)
     desk = _Desk(tariff_book(directory), settings.calls.max_s)
     if batch is not None:
-        raise typer.Exit(FAILED if _answer_all(desk, _questions(batch)) else 0)
+        with _questions(batch) as lines:
+            raise typer.Exit(FAILED if _answer_all(desk, lines) else 0)
     given = {"plan": plan, "to": to, "at": at, "seconds": seconds}
     if missing := [f"--{name}" for name, value in given.items() if value is None]:
         fail(f"{', '.join(missing)}: needed, unless there is a --batch", MISUSED)
@@ -103,16 +104,17 @@ def tariff_book(directory: Path) -> TariffBook:
     return loaded.book
 
 
-def _questions(batch: str) -> Iterable[str]:
+def _questions(batch: str) -> BinaryIO:
+    """The lines of a batch as bytes: one that is no text must not stop the others."""
     if batch == STDIN:
-        return sys.stdin
+        return sys.stdin.buffer
     try:
-        return Path(batch).open(encoding="utf-8")
+        return Path(batch).open("rb")
     except OSError as error:
         fail(f"{batch}: {error.strerror}", MISUSED)
 
 
-def _answer_all(desk: _Desk, lines: Iterable[str]) -> int:
+def _answer_all(desk: _Desk, lines: Iterable[bytes]) -> int:
     """Answer every line that is not blank; how many made no sense."""
     unclear = 0
     for line in lines:
@@ -122,18 +124,18 @@ def _answer_all(desk: _Desk, lines: Iterable[str]) -> int:
             answer = desk.answer(_parsed(line))
         except Unclear as error:
             answer, unclear = {"error": str(error)}, unclear + 1
-        print(json.dumps(answer, ensure_ascii=False))
+        print(json.dumps(answer))
     return unclear
 
 
-def _parsed(line: str) -> Mapping[str, Any]:
+def _parsed(line: bytes) -> Mapping[str, Any]:
     try:
         question = json.loads(line, parse_float=str)  # an amount must not pass through binary fractions
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unclear(f"not JSON: {error}") from error
     if not isinstance(question, dict):
         raise Unclear("not a JSON object")
-    return question
+    return {key: value for key, value in question.items() if value is not None}
 
 
 class _Desk:

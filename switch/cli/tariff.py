@@ -66,7 +66,7 @@ def index(
         fail(f"--from must be a date like 2027-01-01, not {valid_from}", MISUSED)
     except Unfit as error:
         fail_with_faults([str(fault) for fault in error.faults])
-    if (notice := (day - date.today()).days) < 28:
+    if (notice := (day - date.today()).days) < 31:
         print(
             f"belswitch: {notice} days from now: customers have a month's notice (R-CHG-01)", file=sys.stderr
         )

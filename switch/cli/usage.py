@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from switch.cli.common import ConfigOption, JsonOption, console, database, load_config, print_json, run
+from switch.cli.common import (
+    MISUSED,
+    ConfigOption,
+    JsonOption,
+    console,
+    database,
+    fail,
+    load_config,
+    print_json,
+    run,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +27,8 @@ if TYPE_CHECKING:
     from switch.config.model import Config
     from switch.ports import ThresholdCrossed
     from switch.routing.lines import Line
+
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 def usage(
@@ -29,6 +42,8 @@ def usage(
 
     In JSON amounts are ten-thousandths of a euro excluding VAT.
     """
+    if month is not None and not _MONTH.fullmatch(month):
+        fail(f"--month must be like 2026-11, not {month}", MISUSED)
     directory, settings = load_config(config)
     rows = run(_read(directory, settings, month))
     if json:

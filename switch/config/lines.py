@@ -7,7 +7,6 @@ Whether a plan or an option exists is for `rating` to say, where an emergency ca
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
@@ -16,6 +15,7 @@ from switch.config.model import (
     E164,
     Algorithms,
     Count,
+    Day,
     Model,
     Name,
     Objection,
@@ -80,7 +80,7 @@ class LineEntry(Model):
     max_calls: Count | None = None
     state: State = "active"
     cap: CapChoice | None = None
-    concluded: date | None = None
+    concluded: Day | None = None
     premium: bool = False
     address: LineAddress
 

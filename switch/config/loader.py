@@ -154,7 +154,7 @@ def validate(
     """What a document says by a model, or every fault; `lines` tells where the keys stand in `file`."""
     try:
         # Strict JSON takes a list for a tuple and text for an address, and nothing else in their place.
-        # It knows no dates, and no key here takes one: as a list of a text they are refused.
+        # It knows no dates: as a list of a text they are refused by all keys but those of a `Day`.
         return model.model_validate_json(json.dumps(document, default=lambda date: [str(date)])), []
     except ValidationError as error:
         places = _Places(file, lines or {})

@@ -11,6 +11,7 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import date
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -95,6 +96,14 @@ def _network(value: object) -> Network:
     return ip_network(value)
 
 
+def _day(value: object) -> date:
+    """A TOML date: it comes as a list of its text (`switch.config.loader.validate`)."""
+    match value:
+        case [str(text)]:
+            return date.fromisoformat(text)
+    raise ValueError("not a date")
+
+
 def text(pattern: str) -> StringConstraints:
     return StringConstraints(pattern=rf"^(?:{pattern})$")
 
@@ -116,6 +125,12 @@ WebUrl = Annotated[
     str,
     AfterValidator(web_url),
     allowed("an http or https URL without user, https://example.com/notices"),
+]
+Day = Annotated[
+    date,
+    PlainValidator(_day),
+    PlainSerializer(date.isoformat),
+    allowed("a date like 2026-11-25, without quotes"),
 ]
 Directory = Annotated[Path, allowed("a directory")]
 Port = Annotated[int, Field(ge=1, le=65_535)]

@@ -365,6 +365,14 @@ def test_the_years_of_the_calendar(config: Path) -> None:
     assert {day.year for day in asked.calendar.holidays} == {2030, 2031}
 
 
+def test_a_tariff_may_begin_as_late_as_holidays_are_known(config: Path) -> None:
+    edit(config, TARIFF, "valid_from = 2026-01-01", "valid_from = 2099-01-01")
+    book = load(config).book
+    assert book is not None
+    assert book.calendar.covers(local_ns("2100-12-31 12:00:00"))
+    assert not book.calendar.covers(local_ns("2101-01-01 12:00:00"))
+
+
 def test_ten_holidays_every_year() -> None:
     """Even when two fall on one day, as in 2008: then it is nine days."""
     days = legal_holidays(range(2008, 2051))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,13 @@ from switch.configuration import Configuration
 from switch.net import relays
 from switch.net.operator import AlreadyRunning, OperatorError, ask
 from switch.net.store import Store
-from switch.ports import CallEnded, RelayDied
+from switch.ports import CallEnded, RelayDied, ThresholdCrossed
 from switch.routing.lines import Line
 from switch.sip.auth import Account
 from tests.sim.text import Sip, read, sdp
 from tests.switch.cli.conftest import change, free_port
 from tests.switch.net.support import Disk, Log, cdr, until
+from tests.switch.net.test_webhook import Endpoint
 from tests.torture.support import tables
 
 LINE = Line("office", ("+3216234567",), Account({}, ()), "classic", sources=("127.0.0.3",), max_calls=9)
@@ -410,6 +412,81 @@ async def test_a_full_journal_refuses_new_calls_and_says_so_until_there_is_room(
     await site.app.journal.flush()
     assert await site.http("/readyz") == (200, "ready\n")
     await site.call("taken")
+
+
+# --- notices ------------------------------------------------------------------------------------------------
+
+CROSSED = ThresholdCrossed("office", "+3216234567", "cap-80", "2026-11", 132_300, 165_289, 1_795_532_400_000)
+NOTICE = "office:2026-11:cap-80:165289"
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """The operator's endpoint; takes nothing before `listen`."""
+    endpoint = Endpoint()
+    yield endpoint
+    if endpoint.listening:
+        endpoint.shutdown()
+    endpoint.server_close()
+
+
+def post_to(site: Site, endpoint: Endpoint) -> None:
+    """Have the switch tell an endpoint."""
+    change(site.directory, '# webhook = "https://example.com/belswitch"', f'webhook = "{endpoint.url}"')
+    site.app.configuration = site.configuration()
+
+
+async def test_a_crossed_threshold_arrives_at_the_operators_endpoint(site: Site, endpoint: Endpoint) -> None:
+    """From the call that crosses it: with so small a cap the first second is more than 80 % of it."""
+    await site.store.put_lines([replace(LINE, cap="0.13")], replace=True)
+    endpoint.listen()
+    post_to(site, endpoint)
+    await site.app.start()
+    uri = f"sip:0038591234567@127.0.0.1:{site.port}"  # 1.16 a minute at any time
+    site.phone.send(site.phone.invite(uri, "dear"), site.port)
+    invite = await site.carrier.hear("INVITE")
+    site.carrier.send(site.carrier.answer(invite, "200 OK", offer=True), site.port)
+    await site.phone.hear("200")
+    await until(lambda: endpoint.requests)
+    await until(lambda: site.app.webhook is not None and site.app.webhook.sent)
+    path, headers, body = endpoint.requests[0]
+    assert endpoint.url.endswith(path)
+    told = json.loads(body)
+    assert (told["account"], told["line"], told["kind"]) == ("office", "+3216234567", "cap-80")
+    assert (told["used"], told["allowed"]) == (993, 1074)
+    assert headers["Idempotency-Key"] == told["id"]
+    assert "belswitch_notices_sent_total" in (await site.http("/metrics"))[1]
+
+
+async def test_what_was_not_delivered_arrives_after_a_restart_and_once(
+    site: Site, endpoint: Endpoint
+) -> None:
+    post_to(site, endpoint)
+    await site.app.start()
+    site.app.journal.append(CROSSED)
+    await site.app.journal.flush()
+    await until(lambda: site.app.webhook is not None and site.app.webhook.failures)
+    assert await site.app.stop()
+    assert [name for name, _ in await site.store.undelivered(10)] == [NOTICE]
+
+    endpoint.listen()
+    for _ in range(2):
+        site.app = App(site.configuration(), site.store, site.log)
+        await site.app.start()
+        await until(lambda: endpoint.requests)
+        async with asyncio.timeout(5):
+            while await site.store.undelivered(10):
+                await asyncio.sleep(0.005)
+        assert await site.app.stop()
+    assert [json.loads(body)["id"] for _, _, body in endpoint.requests] == [NOTICE]
+
+
+async def test_without_an_endpoint_notices_wait_for_one(running: Site) -> None:
+    running.app.journal.append(CROSSED)
+    await running.app.journal.flush()
+    assert running.app.webhook is None
+    assert [name for name, _ in await running.store.undelivered(10)] == [NOTICE]
+    assert "belswitch_notices" not in (await running.http("/metrics"))[1]
 
 
 # --- the way down -------------------------------------------------------------------------------------------

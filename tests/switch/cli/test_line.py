@@ -112,6 +112,76 @@ def test_a_translation_goes_with_what_it_translates(
     assert {key: address[key] for key in translated} == translated | dict.fromkeys(gone, "")
 
 
+@pytest.mark.parametrize(
+    ("given", "cap", "concluded"),
+    [
+        ([], "plan", ""),
+        (["--cap=plan"], "plan", ""),
+        (["--cap=none"], "none", ""),
+        (["--cap=35.00"], "35.00", ""),
+        (["--cap=0"], "0", ""),
+        (["--concluded=2020-12-31"], "plan", "2020-12-31"),
+        (["--cap=35", "--concluded=2021-01-02"], "35", "2021-01-02"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_the_cap_of_a_contract_and_its_day_come_back(
+    belswitch: Command, as_json: Callable[..., Any], given: list[str], cap: str, concluded: str
+) -> None:
+    """R-CAP-01, R-CAP-02: the plan's cap by the day of the contract, or the customer's own."""
+    assert belswitch(*SHOP, *WHERE, *given, stdin=f"{PASSWORD}\n").exit_code == 0
+    line = as_json("line", "show", "shop")
+    assert (line["cap"], line["concluded"]) == (cap, concluded)
+    assert belswitch("line", "set", "shop", "--kind=dect").exit_code == 0  # keeps both
+    assert as_json("line", "show", "shop") == line | {"kind": "dect"}
+
+
+def test_a_customer_picks_another_cap_at_any_time(
+    shop: str, belswitch: Command, as_json: Callable[..., Any], directory: Path
+) -> None:
+    """R-CAP-02; the day of the contract stays when only the cap changes, and the other way round."""
+    for given, cap, concluded in (
+        ("--cap=35.00", "35.00", ""),
+        ("--concluded=2020-06-30", "35.00", "2020-06-30"),
+        ("--cap=none", "none", "2020-06-30"),
+        ("--cap=plan", "plan", "2020-06-30"),
+    ):
+        assert belswitch("line", "set", shop, given).exit_code == 0
+        line = as_json("line", "show", shop)
+        assert (line["cap"], line["concluded"]) == (cap, concluded)
+    assert ha1("MD5", "shop", "belswitch", PASSWORD) in stored(directory)
+    result = belswitch("line", "set", shop, "--cap=lots")
+    assert (result.exit_code, as_json("line", "show", shop)) == (2, line)
+
+
+def test_show_tells_cap_and_contract(shop: str, belswitch: Command) -> None:
+    belswitch("line", "set", shop, "--cap=35.00", "--concluded=2020-06-30")
+    rows = [line.split() for line in belswitch("line", "show", shop).stdout.splitlines()]
+    assert ["cap", "35.00"] in rows
+    assert ["concluded", "2020-06-30"] in rows
+
+
+def test_a_contract_day_given_in_error_can_be_taken_back(
+    shop: str, belswitch: Command, as_json: Callable[..., Any]
+) -> None:
+    belswitch("line", "set", shop, "--concluded=2020-06-30")
+    assert belswitch("line", "set", shop, "--concluded=-").exit_code == 0
+    assert as_json("line", "show", shop)["concluded"] == ""
+
+
+def test_import_takes_cap_and_contract(
+    belswitch: Command, directory: Path, tmp_path: Path, as_json: Callable[..., Any]
+) -> None:
+    text = (directory / "lab" / "lines.toml").read_text()
+    contract = 'kind = "dect"\ncap = "35.00"\nconcluded = 2020-06-30'
+    lines = text.replace('kind = "dect"', contract)
+    file = tmp_path / "lines.toml"
+    file.write_text(lines)
+    assert belswitch("line", "import", str(file)).exit_code == 0
+    line = as_json("line", "show", "dect")
+    assert (line["cap"], line["concluded"]) == ("35.00", "2020-06-30")
+
+
 def test_set_keeps_the_password_and_a_new_one_is_a_new_digest(
     shop: str, belswitch: Command, directory: Path
 ) -> None:
@@ -159,6 +229,11 @@ def test_equipment_admitted_by_address_needs_no_password(
         ("--house-number=twelve", "address: number 'twelve' is not a house number"),
         ("--algorithm=ROT13", 'must be "MD5" or "SHA-256"'),
         ("--source=here", "must be an IP address or a network"),
+        ("--cap=20,00", 'cap: must be an amount in euros like "35.00", or "none"'),
+        ("--cap=-5", 'cap: must be an amount in euros like "35.00", or "none"'),
+        ("--cap=1.005", "cap: must be an amount in euros"),
+        ("--concluded=25/11/2026", "concluded: must be a date like 2026-11-25, not 25/11/2026"),
+        ("--concluded=2026-02-30", "concluded: must be a date like 2026-11-25, not 2026-02-30"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_stored(

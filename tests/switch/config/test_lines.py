@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,16 @@ def test_a_line_has_sober_defaults(tmp_path: Path) -> None:
     assert line.password.get_secret_value() == "desk-secret"
 
 
+def test_cap_and_contract_of_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "lines.toml"
+    contract = '"classic"\ncap = "35.00"\nconcluded = 2020-06-30'
+    path.write_text(LINE.replace('"classic"', contract) + OTHER, encoding="utf-8")
+    (first, second), faults = load_lines(path)
+    assert not faults
+    assert (first.cap, first.concluded) == ("35.00", date(2020, 6, 30))
+    assert (second.cap, second.concluded) == (None, None)
+
+
 def test_equipment_admitted_by_address_needs_no_password(tmp_path: Path) -> None:
     assert _faults(tmp_path, LINE.replace('password = "desk-secret"', 'sources = ["192.0.2.7"]')) == []
 
@@ -79,6 +90,19 @@ def test_equipment_admitted_by_address_needs_no_password(tmp_path: Path) -> None
             'plan = "classic"',
             'plan = "classic"\nstate = "gone"',
             '6: line[0].state: must be "active" or "limited"',
+        ),
+        (
+            'plan = "classic"',
+            'plan = "classic"\ncap = 35.00',
+            '6: line[0].cap: must be an amount in euros like "35.00", or "none"',
+        ),
+        *(
+            (
+                'plan = "classic"',
+                f'plan = "classic"\nconcluded = {day}',
+                "6: line[0].concluded: must be a date like 2026-11-25, without quotes",
+            )
+            for day in ('"2020-06-30"', "2020", "2020-06-30T10:00:00", "10:00:00", "true", '["2020"]', "[]")
         ),
     ],
 )

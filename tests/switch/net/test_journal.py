@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from rating.charge import Use
 from switch.net import journal as module
 from switch.net.journal import Journal
 from switch.net.store import Store
-from switch.ports import BindingRemoved, BindingSaved, CallEnded, MediaMeasured, Moment
+from switch.ports import BindingRemoved, BindingSaved, CallEnded, MediaMeasured, Moment, ThresholdCrossed
 from tests.switch.net.support import NOW, Disk, Log, answered, cdr, until
 
 DISK_FULL = "database or disk is full"
@@ -184,6 +185,95 @@ async def test_bytes_of_a_phone_that_are_no_text_stop_nothing(bench: Bench) -> N
     await bench.journal.flush()
     assert await bench.store.bindings() == []
     assert bench.journal.failures == 0
+
+
+# --- usage and thresholds -----------------------------------------------------------------------------------
+
+NOVEMBER, DECEMBER = Use("2026-11", 10, 10, 0), Use("2026-12", 20, 0, 1933)
+
+
+def ended(call_id: str, *uses: Use, account: str = "desk") -> CallEnded:
+    """A call with what it took from an account."""
+    return CallEnded(cdr(call_id), account, uses)
+
+
+def crossed(kind: str = "cap-80", used: int = 132_300, allowed: int = 165_289) -> ThresholdCrossed:
+    return ThresholdCrossed("desk", "+3216234567", kind, "2026-11", used, allowed, 1_795_532_400_000)
+
+
+async def test_what_a_call_used_is_written_by_month_with_its_record(bench: Bench) -> None:
+    bench.journal.append(ended("call-1", NOVEMBER, DECEMBER))
+    bench.journal.append(ended("call-2", NOVEMBER))
+    bench.journal.append(ended("call-3", NOVEMBER, account="dect"))
+    bench.journal.append(ended("free"))
+    await bench.journal.flush()
+    assert await bench.store.uses("2026-11") == [
+        ("dect", NOVEMBER),
+        ("desk", Use("2026-11", 20, 20, 0)),
+        ("desk", DECEMBER),
+    ]
+
+
+async def test_use_is_counted_once_whatever_is_repeated(bench: Bench) -> None:
+    """A batch that was committed although it failed, a record that comes again, one that says otherwise."""
+    bench.disk.late_faults = [sqlite3.OperationalError("disk I/O error")]
+    bench.journal.append(ended("call-1", NOVEMBER, DECEMBER))
+    bench.journal.append(ended("call-1", NOVEMBER, DECEMBER))
+    await bench.journal.flush()
+    assert len(bench.disk.batches) == 2
+    bench.journal.append(ended("call-1", NOVEMBER, DECEMBER))
+    bench.journal.append(ended("call-1", Use("2026-11", 99, 99, 99)))
+    await bench.journal.flush()
+    assert await bench.store.uses("2026-11") == [("desk", NOVEMBER), ("desk", DECEMBER)]
+
+
+async def test_a_use_that_cannot_be_written_leaves_that_of_the_others(bench: Bench) -> None:
+    bench.journal.append(ended("before", NOVEMBER))
+    bench.journal.append(ended("impossible", Use("2026-11", 1 << 70, 0, 0)))
+    bench.journal.append(ended("after", NOVEMBER))
+    await bench.journal.flush()
+    assert await bench.store.uses("2026-11") == [("desk", Use("2026-11", 20, 20, 0))]
+    assert bench.journal.set_aside == 1
+    assert sorted(record["call_id"] for record in await bench.store.cdrs()) == ["after", "before"]
+
+
+async def test_a_threshold_is_one_notice_however_often_it_is_told(bench: Bench) -> None:
+    bench.disk.late_faults = [sqlite3.OperationalError("disk I/O error")]
+    bench.journal.append(crossed())
+    bench.journal.append(crossed(used=140_000))
+    bench.journal.append(crossed("cap-100"))
+    await bench.journal.flush()
+    waiting = await bench.store.undelivered(10)
+    assert [body["kind"] for _, body in waiting] == ["cap-100", "cap-80"]
+    assert waiting[1][1]["used"] == 132_300  # as it was told first
+    await bench.store.delivered([name for name, _ in waiting])
+    bench.journal.append(crossed())
+    await bench.journal.flush()
+    assert await bench.store.undelivered(10) == []
+
+
+async def test_another_cap_is_another_threshold(bench: Bench) -> None:
+    """R-CAP-02: the customer may pick a higher one, and reach that too."""
+    bench.journal.append(crossed())
+    bench.journal.append(crossed(allowed=289_256))
+    await bench.journal.flush()
+    assert [one.allowed for one in await bench.store.thresholds("2026-11")] == [165_289, 289_256]
+
+
+async def test_a_notice_is_announced_when_it_is_on_disk_and_not_before(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announced: list[int] = []
+    monkeypatch.setattr(bench.journal, "_on_notice", lambda: announced.append(len(bench.disk.batches)))
+    bench.disk.faults = [sqlite3.OperationalError(DISK_FULL)]
+    bench.journal.append(crossed())
+    await until(lambda: bench.journal.failures)
+    assert announced == []
+    await bench.journal.flush()
+    assert announced == [1]
+    bench.end("call-1")
+    await bench.journal.flush()
+    assert announced == [1]
 
 
 # --- full ---------------------------------------------------------------------------------------------------

@@ -6,13 +6,14 @@ import os
 import sqlite3
 import stat
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
 
-from switch.net.store import FILE, Clash, Store, StoreError, body_of, line_of
-from switch.ports import CallEnded, Moment
+from rating.charge import Use
+from switch.net.store import FILE, Clash, Store, StoreError, body_of, line_of, threshold_id
+from switch.ports import CallEnded, Moment, ThresholdCrossed
 from switch.record import Cdr
 from switch.routing.lines import Line
 from switch.sip.auth import Account, ha1
@@ -34,6 +35,8 @@ DESK = Line(
     max_contacts=3,
     max_calls=7,
     sources=("192.0.2.0/28", "2001:db8::1"),
+    cap="35.00",
+    concluded="2020-06-30",
 )
 DECT = Line("dect", ("+3222345678",), Account({}, ()), "classic-in-klik")
 
@@ -127,6 +130,11 @@ async def test_a_line_comes_back_with_every_field(store: Store) -> None:
     assert line_of(DESK.user, body_of(DESK)) == DESK
 
 
+def test_a_line_written_before_there_were_caps_has_its_plans() -> None:
+    body = {key: value for key, value in body_of(DESK).items() if key not in ("cap", "concluded")}
+    assert line_of(DESK.user, body) == replace(DESK, cap="", concluded="")
+
+
 @pytest.mark.parametrize(
     ("clashing", "why"),
     [
@@ -208,6 +216,73 @@ async def test_records_come_newest_first_and_by_line(store: Store) -> None:
     assert [row["call_id"] for row in await store.cdrs(line="+3216234567", limit=2)] == ["a", "b"]
     assert [row["call_id"] for row in await store.cdrs(line="+3222345678")] == ["c"]
     assert await store.cdrs(line="+3299999999") == []
+
+
+# --- usage and notices --------------------------------------------------------------------------------------
+
+
+async def use(store: Store, *rows: tuple[str, str, str, int, int, int]) -> None:
+    """Call, month, account, seconds, of them out of the bundle, amount."""
+    await store.write([("INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?)", [list(row) for row in rows])])
+
+
+async def test_uses_are_summed_by_account_and_month(store: Store) -> None:
+    await use(
+        store,
+        ("c1", "2026-11", "desk", 60, 60, 0),
+        ("c2", "2026-11", "desk", 30, 0, 2900),
+        ("c2", "2026-12", "desk", 5, 5, 0),
+        ("c3", "2026-11", "dect", 1, 0, 897),
+        ("c4", "2026-10", "desk", 999, 999, 999),
+        ("c5", "2027-01", "dect", 7, 7, 0),
+    )
+    assert await store.uses("2026-11") == [
+        ("dect", Use("2026-11", 1, 0, 897)),
+        ("dect", Use("2027-01", 7, 7, 0)),
+        ("desk", Use("2026-11", 90, 60, 2900)),
+        ("desk", Use("2026-12", 5, 5, 0)),
+    ]
+    assert await store.uses("2026-12", "desk") == [("desk", Use("2026-12", 5, 5, 0))]
+    assert await store.uses("2027-02") == []
+    assert await store.uses("2026-11", "nobody") == []
+
+
+async def cross(store: Store, *crossed: ThresholdCrossed) -> None:
+    rows = [[threshold_id(one), *astuple(one)] for one in crossed]
+    await store.write([("INSERT INTO threshold VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", rows)])
+
+
+FIRST = ThresholdCrossed("desk", "+3216234567", "cap-80", "2026-11", 132_300, 165_289, 1000)
+SECOND = ThresholdCrossed("desk", "+3216234567", "cap-100", "2026-11", 165_230, 165_289, 2000)
+LAST_MONTH = ThresholdCrossed("dect", "+3222345678", "bundle-80", "2026-10", 96_000, 120_000, 500)
+
+
+async def test_thresholds_from_a_month_on_oldest_first(store: Store) -> None:
+    await cross(store, SECOND, LAST_MONTH, FIRST)
+    assert await store.thresholds("2026-11") == [FIRST, SECOND]
+    assert await store.thresholds("2026-10") == [LAST_MONTH, FIRST, SECOND]
+    assert await store.thresholds("2026-12") == []
+
+
+async def test_what_is_undelivered_leaves_the_outbox_when_it_is_delivered(store: Store) -> None:
+    await cross(store, SECOND, LAST_MONTH, FIRST)
+    waiting = await store.undelivered(10)
+    assert [name for name, _ in waiting] == [
+        "dect:2026-10:bundle-80:120000",
+        "desk:2026-11:cap-80:165289",
+        "desk:2026-11:cap-100:165289",
+    ]
+    assert [ThresholdCrossed(**body) for _, body in waiting] == [LAST_MONTH, FIRST, SECOND]
+    assert [name for name, _ in await store.undelivered(2)] == [name for name, _ in waiting[:2]]
+
+    await store.delivered([waiting[0][0], waiting[2][0]])
+    assert await store.undelivered(10) == waiting[1:2]
+    await store.delivered([waiting[0][0], "no-such-notice"])  # again, and of nothing
+    assert await store.undelivered(10) == waiting[1:2]
+    await store.delivered([])
+    await store.delivered([waiting[1][0]])
+    assert await store.undelivered(10) == []
+    assert len(await store.thresholds("2026-10")) == 3  # told, and still known
 
 
 async def test_a_batch_is_written_whole_or_not_at_all(store: Store) -> None:
