@@ -27,6 +27,7 @@ from switch.net.store import Store
 from switch.net.udp import UdpListener
 from switch.net.webhook import Webhook
 from switch.ports import (
+    NS_PER_MS,
     NS_PER_S,
     Address,
     CallAnswered,
@@ -143,8 +144,9 @@ class App:
         bindings, orphans = await self.store.bindings(), await self.store.running_calls()
         month = self._oldest_month(orphans)
         uses, crossed = await self.store.uses(month), await self.store.thresholds(month)
+        helped = await self._helped_lately()
         self.journal.start()
-        self.core.restore(bindings, orphans, await self.store.alive(), uses, crossed)
+        self.core.restore(bindings, orphans, await self.store.alive(), uses, crossed, helped)
         self.driver.settle()
         if orphans:
             self.log.warning("calls_ended_by_restart", calls=len(orphans))
@@ -178,6 +180,16 @@ class App:
             bindings=len(bindings),
             metrics=f"http://{config.admin.host}:{self.http_port}/metrics",
         )
+
+    async def _helped_lately(self) -> list[tuple[str, int]]:
+        """The lines that called for help within a day, and when that call ended: more than any call-back
+        window needs."""
+        since_ms = self.clock.moment().wall_ns // NS_PER_MS - 86_400_000
+        return [
+            (call["account"], (call["at_ms"] + call["released_ms"]) * NS_PER_MS)
+            for call in await self.store.emergency_calls(since_ms)
+            if call["account"]
+        ]
 
     def _oldest_month(self, orphans: Iterable[CallAnswered]) -> str:
         """The first month whose balances matter: last month's, or that of a call which a restart ended."""

@@ -18,6 +18,7 @@ from switch.call.context import CallContext, CallSums
 from switch.call.gate import UNPAID, Gate
 from switch.call.help import HelpDesk, gateway_settings
 from switch.call.recording import INTERWORKING_FAILURE, orphaned, refused
+from switch.call.rehearsal import Rehearsal, is_test
 from switch.call.running import UNPROVEN, RunningCalls, line_name, trunk_name
 from switch.malformed import Malformed
 from switch.media.anchor import Anchor
@@ -85,6 +86,7 @@ class Switch:
         self.calls = RunningCalls()
         self.counters: Counter[str] = Counter()
         self._measuring: dict[int, str] = {}
+        self._rehearsing: set[str] = set()
         self._unreported: list[int] = []
         self._next_session = 0
         self._journal_full = False
@@ -251,10 +253,13 @@ class Switch:
         alive: Moment,
         uses: Iterable[tuple[str, Use]] = (),
         crossed: Iterable[ThresholdCrossed] = (),
+        helped: Iterable[tuple[str, int]] = (),
     ) -> None:
         """Take up after a restart: bindings go on; balances are what was settled (`uses`, by account); calls
         that were running are ended on both sides and recorded up to the last sign of life of the switch
-        (`alive`), with the flag `restart`."""
+        (`alive`), with the flag `restart`. `helped` are the lines that called for help lately, and when
+        (R-EMG-09)."""
+        self.gate.help.callbacks.restore(helped)
         self.charging.restore(uses, crossed, self.lines.by_user)
         for user, contact, expires_ns, state in bindings:
             reachable = Address(*state["flow"][1:3]) in self.settings.listen
@@ -264,6 +269,9 @@ class Switch:
         orphans = list(orphans)
         charges = self.charging.charge_orphans(orphans, alive)
         for orphan in orphans:
+            line = self.lines.by_number.get(orphan.pending.line)
+            if orphan.pending.emergency and line is not None:
+                self.gate.help.callbacks.record(line.user, self.timers.now.wall_ns)
             for side in orphan.dialogs:
                 self._end_orphan(side)
             charge = charges.get(orphan.call_id)
@@ -301,7 +309,41 @@ class Switch:
         except Malformed as error:
             self.endpoint.reply(request, flow, error.status, reason=error.reason)
 
+    def _on_test_call(self, request: Request, flow: Flow) -> None:
+        """A phone rehearses a call for help: it is told what would happen, and nobody is called
+        (R-EMG-11)."""
+        line = self.identity.identify(request, flow, self.timers.now)
+        if isinstance(line, Challenge):
+            self.endpoint.reply(request, flow, 401, fields={"WWW-Authenticate": line.rows})
+        elif isinstance(line, Denied):
+            self.endpoint.reply(request, flow, 404)
+        elif line.user in self._rehearsing:
+            self.endpoint.reply(request, flow, 486)
+        else:
+            text = self.gate.help.rehearse(request.uri, line, self.timers.now)
+            if text is None:
+                self.endpoint.reply(request, flow, 404)
+                return
+            tag, user = self.entropy.token(64), line.user
+            self._rehearsing.add(user)
+            try:
+                Rehearsal(
+                    self.endpoint,
+                    request,
+                    flow,
+                    tag=tag,
+                    text=text,
+                    ended=lambda: self._rehearsing.discard(user),
+                )
+            except Malformed:
+                self._rehearsing.discard(user)
+                raise
+            self.sums.test_calls += 1
+
     def _on_invite(self, request: Request, flow: Flow) -> None:
+        if is_test(request.uri):
+            self._on_test_call(request, flow)
+            return
         service = self.settings.emergency.numbers.recognise(request.uri)
         calls_for_help = service is not None and service.is_emergency
         if not calls_for_help:  # R-EMG-05: none of these stops a call for help
@@ -326,6 +368,8 @@ class Switch:
 
     def _start(self, admission: Admission, request: Request, flow: Flow) -> None:
         call = Call(self._context, self.entropy.token(96), admission)
+        if admission.emergency and admission.line is not None:
+            self.gate.help.callbacks.record(admission.line.user, self.timers.now.wall_ns)
         if admission.line is not None and admission.quote is not None:
             unpaid = self.charging.reserve(call.id, admission.line, admission.quote, SETTING_UP_NS)
             if unpaid is not None:
@@ -431,6 +475,8 @@ class Switch:
 
     def _on_ended(self, call_id: str) -> None:
         call = self.calls.remove(call_id)
+        if call is not None and call.admission.emergency and call.admission.line is not None:
+            self.gate.help.callbacks.record(call.admission.line.user, self.timers.now.wall_ns)
         if call is not None and call.anchor.used:
             self._measuring[call.anchor.session] = call_id
 

@@ -238,4 +238,33 @@ class ThresholdCrossed:
     at_ms: int
 
 
-Entry = CallAnswered | CallEnded | MediaMeasured | BindingSaved | BindingRemoved | ThresholdCrossed
+@dataclass(frozen=True, slots=True)
+class EmergencyLogged:
+    """A call for help that is over (R-EMG-12), apart from its record. `attempts` has for each gateway
+    `gateway`, `tried_ms`, `heard_ms` (more than 100), `status` and `ended_ms`; these and `answered_ms` and
+    `released_ms` count from the INVITE at `at_ms` (UTC). `place` is the documents as they were sent."""
+
+    call_id: str
+    at_ms: int
+    account: str
+    number: str
+    service: str
+    centre: str
+    reason: str
+    alarm: str
+    place: str
+    attempts: tuple[Mapping[str, Any], ...]
+    outcome: str
+    answered_ms: int | None
+    released_ms: int
+
+
+Entry = (
+    CallAnswered
+    | CallEnded
+    | MediaMeasured
+    | BindingSaved
+    | BindingRemoved
+    | ThresholdCrossed
+    | EmergencyLogged
+)

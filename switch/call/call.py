@@ -19,6 +19,7 @@ from switch.call import events as ev
 from switch.call.admission import Admission
 from switch.call.context import CallContext
 from switch.call.deadline import Deadline
+from switch.call.help_log import HelpLog
 from switch.call.incoming import IncomingLeg
 from switch.call.leg import Leg
 from switch.call.outcome import better, outcome_of, told_to_caller
@@ -60,6 +61,7 @@ class Call:
         "_context",
         "_deadline",
         "_flags",
+        "_help",
         "_invited",
         "_late_offer",
         "_modifying",
@@ -98,6 +100,7 @@ class Call:
         self._before_modify: Agreement | None = None
         self._timers: list[Timer] = []
         self._flags: list[str] = []
+        self._help = HelpLog(self._invited) if admission.help is not None else None
 
     # --- from outside ---------------------------------------------------------------------------------------
 
@@ -237,6 +240,8 @@ class Call:
         context, admission = self._context, self.admission
         context.entered(self.id, stage.trunk)
         self.trunk = stage.trunk
+        if self._help is not None:
+            self._help.tried(stage.trunk, context.timers.now)
         self.anchor.place(1, stage.targets[0].flow.remote.host)
         offer = b"" if self._late_offer else self._relayed(0, self.a.invited_sdp)
         for target in stage.targets:
@@ -281,6 +286,8 @@ class Call:
     def _on_ringing(self, leg: Leg, event: ev.Ringing) -> None:
         if self.a is None or leg not in self._active:
             return
+        if self._help is not None and self._help.heard(self._context.timers.now):
+            self._context.sums.help_first_ms.add(self._help.since_ms(self._context.timers.now))
         if self._ringing is None:
             self._ringing = self._context.timers.now
             self._context.sums.post_dial_delay_ms.add(self._since_invite_ms(self._ringing))
@@ -320,6 +327,8 @@ class Call:
         now = self._context.timers.now
         self._answered = now
         self.state = State.ANSWERED
+        if self._help is not None:
+            self._help.settled(200, now)
         self.anchor.listen()
         if self._late_offer:
             self._offer = event.sdp
@@ -415,6 +424,8 @@ class Call:
     def _stage_failed(self, outcome: ev.Refused) -> None:
         self._stop_timers()
         self._best = outcome
+        if self._help is not None:
+            self._help.settled(outcome.status, self._context.timers.now)
         if moves_on(self.admission.plan.emergency, outcome.status, outcome.local):
             self._next_stage()
         else:
@@ -565,6 +576,8 @@ class Call:
         payer = self._payer.user if self._payer is not None else ""
         entry = CallEnded(cdr, payer, charge.uses if charge is not None else ())
         self._context.append(Append(entry, hold=promised))
+        if self._help is not None:
+            self._log_help(self._help, outcome, now)
         self._context.note(
             Note(
                 "call",
@@ -578,6 +591,15 @@ class Call:
             )
         )
         self._context.ended(self.id)
+
+    def _log_help(self, log: HelpLog, outcome: str, now: Moment) -> None:
+        sums = self._context.sums
+        entry = log.entry(self.id, self.admission, outcome, self._answered, now)
+        sums.help_outcomes[entry.service, outcome] += 1
+        sums.help_fallbacks += log.fallbacks
+        if entry.alarm:
+            sums.help_alarms[entry.alarm] += 1
+        self._context.append(Append(entry, hold=False))
 
     def _charged_ms(self, now: Moment, silent_ms: int) -> int:
         """Talk time that counts: the alarm that cuts a call may be late, the bill is not."""

@@ -57,6 +57,14 @@ class CallSums:
     cuts_asked: Counter[str] = field(default_factory=Counter)
     cuts_done: Counter[str] = field(default_factory=Counter)
     """Cuts by reason: asked when the deadline passed, done when both dialogs are closed."""
+    help_outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Calls for help by number and outcome."""
+    help_alarms: Counter[str] = field(default_factory=Counter)
+    help_fallbacks: int = 0
+    help_first_ms: Histogram = field(
+        default_factory=lambda: Histogram((100, 250, 500, 1000, 2000, 4000, 8000, 16000))
+    )
+    test_calls: int = 0
     cut_delay_ms: Histogram = field(
         default_factory=lambda: Histogram((10, 50, 100, 250, 500, 1000, 5000, 33000))
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from emergency.additional_data import Caller
 from emergency.callback import CallbackWindow
-from emergency.dispatch import Dispatch, dispatch
+from emergency.dispatch import Dispatch, dispatch, test_answer
 from emergency.location import Address as CivicAddress
 from emergency.numbers import Service
 from emergency.psap import Gateway
@@ -114,6 +114,14 @@ class HelpDesk:
             domain=settings.domain,
             wall_ns=now.wall_ns,
         )
+
+    def rehearse(self, uri: str, line: Line, now: Moment) -> str | None:
+        """What a test call of this line is told: centre and place; None for a service that there is not."""
+        service = self.settings.emergency.numbers.recognise(uri.lower().replace(":test.", ":", 1))
+        if service is None or not service.is_emergency:
+            return None
+        found = self.dispatch(service, line, line.number, now, "test")
+        return test_answer(found, civic(line.address) if line.address is not None else None)
 
     def plan(self, found: Dispatch, request: Request, caller: str, hops: int, token: str) -> RoutePlan:
         """The gateways in the order to try them: those that do not answer probes last, but never left out

@@ -7,7 +7,7 @@ from switch.call.leg import Leg, LegUser, Stage
 from switch.ports import NS_PER_S, Flow
 from switch.sip.dialog import Dialog
 from switch.sip.endpoint import Endpoint
-from switch.sip.message import Fields, Request
+from switch.sip.message import SDP_TYPE, Fields, Request
 from switch.sip.uri import parse_name_addr
 from switch.timers import Timer
 
@@ -60,9 +60,9 @@ class IncomingLeg(Leg):
             self._reminder.cancel()
         self._reminder = self.endpoint.timers.start(_REMIND_NS, self._remind)
 
-    def answer(self, sdp: bytes) -> None:
-        """200 OK; `sdp` is the answer, or the offer when the INVITE had none. The leg is confirmed with
-        it."""
+    def answer(self, body: bytes, kind: str = SDP_TYPE) -> None:
+        """200 OK; an SDP `body` is the answer, or the offer when the INVITE had none. The leg is confirmed
+        with it."""
         if self._server_invite is None or self.stage is not Stage.SETTING_UP or self.dialog is None:
             return
         self._stop_reminder()
@@ -71,7 +71,7 @@ class IncomingLeg(Leg):
         if not self.follows_flow and (hop := self.dialog.next_hop()) is not None:
             self.flow = self.flow._replace(remote=hop)
         self._confirm(self.dialog)
-        self._send_2xx(transaction, request, sdp)
+        self._send_2xx(transaction, request, body, kind)
 
     def refuse(self, status: int, fields: Fields | None = None) -> None:
         """A final refusal."""

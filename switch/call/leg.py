@@ -390,10 +390,12 @@ class Leg:
         self.stage = Stage.CONFIRMED
         self.endpoint.dialogs[dialog.call_id, dialog.local_tag] = self
 
-    def _send_2xx(self, transaction: InviteServer, request: Request, sdp: bytes) -> None:
+    def _send_2xx(
+        self, transaction: InviteServer, request: Request, body: bytes, kind: str = SDP_TYPE
+    ) -> None:
         assert self.dialog is not None
         response = self.endpoint.response(
-            request, 200, tag=self.dialog.local_tag, fields=self._body_fields(sdp), body=sdp
+            request, 200, tag=self.dialog.local_tag, fields=self._body_fields(body, kind), body=body
         )
         sent = transaction.respond(response)
         self._ack_wait = Acknowledgement(
@@ -442,10 +444,10 @@ class Leg:
         if self._closed is not None:
             self._closed(self)
 
-    def _body_fields(self, sdp: bytes) -> Fields:
+    def _body_fields(self, body: bytes, kind: str = SDP_TYPE) -> Fields:
         fields: Fields = {"Contact": [self.endpoint.contact(self.flow)], "Allow": [ALLOW]}
-        if sdp:
-            fields["Content-Type"] = [SDP_TYPE]
+        if body:
+            fields["Content-Type"] = [kind]
         return fields
 
     def _refresh_target(self, message: Request | Response) -> None:

@@ -13,7 +13,7 @@ import json
 import sqlite3
 from collections import deque
 from collections.abc import Callable
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 from typing import Any
 
 from switch.net.store import CDR_FIELDS, Store, cdr_values, printable, threshold_id
@@ -22,6 +22,7 @@ from switch.ports import (
     BindingSaved,
     CallAnswered,
     CallEnded,
+    EmergencyLogged,
     Entry,
     MediaMeasured,
     Moment,
@@ -191,7 +192,7 @@ class Journal:
         self, entries: list[Entry], bindings: dict[tuple[str, str], BindingSaved | BindingRemoved]
     ) -> None:
         """One transaction: few statements, each with many rows."""
-        answered, ended, over, used, measured, crossed = [], [], [], [], [], []
+        answered, ended, over, used, measured, crossed, helped = [], [], [], [], [], [], []
         for entry in entries:
             match entry:
                 case CallAnswered():
@@ -207,6 +208,9 @@ class Journal:
                     self._running_calls.discard(entry.cdr.call_id)
                 case MediaMeasured():
                     measured.append((json.dumps(entry.media), entry.call_id))
+                case EmergencyLogged():
+                    body = json.dumps(asdict(entry))
+                    helped.append((entry.call_id, entry.at_ms, entry.account, printable(body)))
                 case ThresholdCrossed():
                     crossed.append((threshold_id(entry), *astuple(entry)))
         saved = [
@@ -220,6 +224,7 @@ class Journal:
             (_INSERT_CDR, ended),
             ("INSERT OR IGNORE INTO usage VALUES (?, ?, ?, ?, ?, ?)", used),
             ("INSERT OR IGNORE INTO threshold VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", crossed),
+            ("INSERT OR IGNORE INTO emergency_call VALUES (?, ?, ?, ?)", helped),
             ("DELETE FROM running_call WHERE call_id = ?", over),
             ("UPDATE cdr SET media = ? WHERE call_id = ?", measured),
             ("INSERT OR REPLACE INTO binding VALUES (?, ?, ?, ?)", saved),

@@ -96,6 +96,7 @@ class AppCollector(Collector):
             "belswitch_call_refusals", "Attempts the switch refused, by reason.", "reason", sums.refusals
         )
         yield from self._money()
+        yield from self._emergency()
         yield _labelled("belswitch_call_flags", "Calls that ended in an unusual way.", "flag", sums.flags)
         yield _labelled(
             "belswitch_call_price_euro",
@@ -144,6 +145,36 @@ class AppCollector(Collector):
         yield _histogram(
             "belswitch_cut_delay_seconds", "Deadline to both sides closed.", sums.cut_delay_ms, 1000
         )
+
+    def _emergency(self) -> Iterator[Metric]:
+        core, sums = self._app.core, self._app.core.sums
+        calls = CounterMetricFamily(
+            "belswitch_emergency_calls",
+            "Calls for help, by number and outcome.",
+            labels=["service", "outcome"],
+        )
+        for (service, outcome), count in sums.help_outcomes.items():
+            calls.add_metric([service, outcome], count)
+        yield calls
+        yield _counter(
+            "belswitch_emergency_fallbacks", "Gateways tried because another failed.", sums.help_fallbacks
+        )
+        yield _labelled(
+            "belswitch_emergency_alarms",
+            "Calls for help without a proper address.",
+            "reason",
+            sums.help_alarms,
+        )
+        yield _histogram(
+            "belswitch_emergency_first_response_seconds", "INVITE to first 18x.", sums.help_first_ms, 1000
+        )
+        yield _counter("belswitch_emergency_test_calls", "Test calls answered.", sums.test_calls)
+        up = GaugeMetricFamily(
+            "belswitch_emergency_gateway_up", "Whether a gateway answers probes.", labels=["gateway"]
+        )
+        for way in core.gateways.all():
+            up.add_metric([way.settings.name.removeprefix("gateway ")], int(way.up))
+        yield up
 
     def _sip(self) -> Iterator[Metric]:
         core = self._app.core

@@ -56,6 +56,10 @@ CREATE TABLE threshold (
     id TEXT PRIMARY KEY, account TEXT, line TEXT, kind TEXT, month TEXT, used INTEGER, allowed INTEGER,
     at_ms INTEGER, delivered INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
+CREATE TABLE emergency_call (
+    call_id TEXT PRIMARY KEY, at_ms INTEGER, account TEXT, body TEXT
+) WITHOUT ROWID;
+CREATE INDEX emergency_call_by_time ON emergency_call (at_ms);
 CREATE INDEX threshold_undelivered ON threshold (at_ms) WHERE NOT delivered;
 CREATE TABLE cdr ({_CDR_COLUMNS}, media TEXT);
 CREATE INDEX cdr_by_time ON cdr (invited_ms);
@@ -204,6 +208,12 @@ class Store:
         query = f"SELECT {_THRESHOLD} FROM threshold WHERE month >= ? ORDER BY at_ms, id"
         async with self.connection.execute(query, [month]) as cursor:
             return [ThresholdCrossed(*row) async for row in cursor]
+
+    async def emergency_calls(self, since_ms: int, limit: int = 100_000) -> list[dict[str, Any]]:
+        """The log of calls for help begun since then (R-EMG-12), newest first."""
+        query = "SELECT body FROM emergency_call WHERE at_ms >= ? ORDER BY at_ms DESC, call_id LIMIT ?"
+        async with self.connection.execute(query, [since_ms, limit]) as cursor:
+            return [json.loads(row[0]) async for row in cursor]
 
     # --- the outbox of notices ------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from switch.ports import NS_PER_MS, NS_PER_S, CallAnswered, CallEnded
 from switch.record import Cdr
 from tests.sim.network import Hop
 from tests.sim.text import Sip, media_in, user_in
-from tests.sim.world import HOSTS, SWITCH, World
+from tests.sim.world import ADDRESS, HOSTS, SWITCH, World
 
 _LONGEST_GOODBYE_NS = 33 * NS_PER_S
 _TRANSACTION_NS = 32 * NS_PER_S
@@ -85,11 +85,29 @@ class Auditor:
             self.sides.setdefault(message.call_id, Side(hop.target.host, self.world.machine.lives))
             if hop.target.host in CENTRES:
                 self.called_for_help.append((hop.at_ns, hop.target.host))
+                self._check_documents(message)
         elif message.method == "BYE":
             self._on_bye(message)
         side = self.sides.get(message.call_id)
         if side is not None and not side.session and message.sdp and message.get("Content-Type"):
             side.session = self.world.machine.relay.session_of(media_in(message.sdp)[1])
+
+    def _check_documents(self, invite: Sip) -> None:
+        """A centre is told who calls and where from, and nothing that the phone made up (R-EMG-08)."""
+        kinds = [part.kind for part in invite.parts]
+        if "application/sdp" in kinds[1:] or "application/EmergencyCallData.ProviderInfo+xml" not in kinds:
+            self.problems.append(f"a call for help has the parts {kinds}")
+        ids = {f"<cid:{part.content_id}>" for part in invite.parts}
+        places = invite.all("Geolocation")
+        if any(place.startswith("<cid:") and place not in ids for place in places):
+            self.problems.append(f"a call for help points to a place that is not there: {places}")
+        if invite.all("Resource-Priority") != ["esnet.1"] or invite.get("Require"):
+            self.problems.append("a call for help passes on what the phone made up")
+        known = invite.get("P-Asserted-Identity")
+        postcode = f"<ca:PC>{ADDRESS['postcode']}</ca:PC>"
+        told = [part.content for part in invite.parts if part.kind == "application/pidf+xml"]
+        if known and not any(postcode in content for content in told):
+            self.problems.append(f"a call for help of {known} does not say where")
 
     def _on_reply(self, hop: Hop, response: Sip) -> None:
         attempt = self.attempts.get((response.call_id, response.branch, self.world.machine.lives))
@@ -189,6 +207,8 @@ class Auditor:
         for attempt in self.attempts.values():
             if attempt.status in (401, 407) or not attempt.known:
                 continue
+            if attempt.uri.lower().startswith("urn:service:test."):
+                continue  # a rehearsal calls nobody
             if not attempt.status:
                 if attempt.life == self.world.machine.lives:
                     self.problems.append(f"never answered: INVITE {attempt.uri} from {attempt.host}")

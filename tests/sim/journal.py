@@ -15,6 +15,7 @@ from switch.ports import (
     BindingSaved,
     CallAnswered,
     CallEnded,
+    EmergencyLogged,
     Entry,
     MediaMeasured,
     ThresholdCrossed,
@@ -128,6 +129,14 @@ class Journal:
     def crossed(self) -> list[ThresholdCrossed]:
         """Thresholds that were told of."""
         return [entry for entry in self.disk if isinstance(entry, ThresholdCrossed)]
+
+    def helped(self) -> list[tuple[str, int]]:
+        """Lines that called for help, and when that ended."""
+        return [
+            (entry.account, (entry.at_ms + entry.released_ms) * NS_PER_MS)
+            for entry in self.disk
+            if isinstance(entry, EmergencyLogged) and entry.account
+        ]
 
     def measured(self) -> dict[str, MediaMeasured]:
         """Media counts by call."""

@@ -106,6 +106,7 @@ class Machine:
             alive,
             self.journal.uses(),
             self.journal.crossed(),
+            self.journal.helped(),
         )
         self.settle()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 
@@ -135,12 +135,19 @@ def _cut(world: World, auditor: Auditor, random: Random) -> None:
 
 
 def _reload(world: World, random: Random) -> None:
-    """The same configuration read again, and lines of which one may have gone, or have come back."""
+    """The same configuration read again, and lines of which one may have gone or have come back, and another
+    may do less than before, or all again."""
     core = world.machine.core
     if core is not None:
         gone = random.choice(["", "alice", "bob", "carol"])
+        changed = random.choice(["alice", "bob", "carol", "office"])
+        state = random.choice(["active", "limited", "restricted", "suspended"])
         core.replace_settings(world.machine.settings)
-        world.machine.replace_lines(line for line in world.machine.lines if line.user != gone)
+        world.machine.replace_lines(
+            replace(line, state=state) if line.user == changed else line
+            for line in world.machine.lines
+            if line.user != gone
+        )
 
 
 def _end_some_call(world: World, random: Random) -> None:

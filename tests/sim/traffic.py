@@ -27,6 +27,15 @@ OUTSIDE = (
 )
 ABROAD = ("0033145678901", "0033145678901", "0033612345678", "00385123456789")
 HELP = ("sip:112@voice.example", "urn:service:sos", "sip:+32101@voice.example", "sip:100@voice.example")
+EXTRAS = (
+    ("Require", "unheard-of"),
+    ("Session-Expires", "1"),
+    ("Accept", "text/plain"),
+    ("Resource-Priority", "dsn.flash"),
+    ("Geolocation", "<https://location.example/alice>"),
+    ("Geolocation", "<cid:nowhere>"),
+)
+"""What must not stop a call for help, nor be believed (R-EMG-05)."""
 STRANGER = "+3225550123"
 
 
@@ -104,7 +113,8 @@ class Traffic:
             return
         inside = random.choice(list(NUMBERS.values()))
         if kind == "help":
-            talk = caller.invite("112", uri=random.choice(HELP), offer=random.random() < 0.9)
+            rows += [row for row in EXTRAS if random.random() < 0.2]
+            talk = caller.invite("112", uri=random.choice(HELP), offer=random.random() < 0.9, rows=rows)
         elif kind in ("inside", "inbound") or random.random() < 0.3:
             called = random.choice([inside, "0" + inside[3:], "00" + inside[1:]])
             talk = caller.invite(called, offer=random.random() < 0.85, rows=rows)

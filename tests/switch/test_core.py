@@ -265,7 +265,7 @@ def test_a_call_for_help_holds_nothing_up() -> None:
     world.run(3000)
     alice.talk.bye()
     world.rest()
-    assert holds == [False, False]
+    assert holds == [False, False, False]  # answer, record, log
 
 
 # --- faults of our own --------------------------------------------------------------------------------------

@@ -236,6 +236,6 @@ def test_no_label_holds_a_number_or_a_call(scrape: Scrape) -> None:
     for _, labels in scrape():
         for name, text in labels:
             assert name in ("class", "direction", "flag", "kind", "le", "method", "outcome", "reason") or (
-                name in ("source", "trunk", "verdict", "zone")
+                name in ("gateway", "service", "source", "trunk", "verdict", "zone")
             )
             assert not re.search(r"\d{4}", text) or name == "le", (name, text)
