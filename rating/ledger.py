@@ -63,12 +63,19 @@ class Ledger:
         """The account of a line, if it has ever been used."""
         return self._accounts.get(name)
 
-    def stand(self, name: str, standing: Standing, mono_ns: int) -> None:
-        """The state or cap of a line has changed; unknown accounts learn of it when they are opened."""
+    def names(self) -> list[str]:
+        """Every account there is."""
+        return list(self._accounts)
+
+    def stand(self, name: str, standing: Standing, mono_ns: int) -> bool:
+        """The state or cap of a line is this from now on; whether that is a change. Unknown accounts learn of
+        it when they are opened."""
         account = self._accounts.get(name)
-        if account is not None and account.standing != standing:
-            account.advance(mono_ns)
-            account.stand(standing)
+        if account is None or account.standing == standing:
+            return False
+        account.advance(mono_ns)
+        account.stand(standing)
+        return True
 
     def restore(self, name: str, uses: Iterable[Use], told: Iterable[Threshold], standing: Standing) -> None:
         """Bring back what was settled, and which thresholds were told, before a restart."""
@@ -154,18 +161,19 @@ class Ledger:
         self._reservations[call_id] = Reservation(name, terms, amount, mono_ns + for_ns, exempt)
         return None
 
-    def release(self, call_id: str) -> None:
-        """A call that was not answered draws nothing."""
+    def release(self, call_id: str, mono_ns: int) -> None:
+        """A call that was not answered draws nothing; what it held until now was nobody else's."""
         reservation = self._reservations.pop(call_id, None)
         if reservation is not None:
-            self._accounts[reservation.account].hold(-reservation.amount)
+            account = self._accounts[reservation.account]
+            account.advance(mono_ns)
+            account.hold(-reservation.amount)
 
     def expire(self, mono_ns: int) -> int:
         """Release the reservations whose time is over; how many there were."""
-        late = [(call_id, one) for call_id, one in self._reservations.items() if one.expires_ns <= mono_ns]
-        for call_id, reservation in late:
-            self._accounts[reservation.account].advance(mono_ns)  # what was held until now is nobody else's
-            self.release(call_id)
+        late = [call_id for call_id, one in self._reservations.items() if one.expires_ns <= mono_ns]
+        for call_id in late:
+            self.release(call_id, mono_ns)
         return len(late)
 
     def begin(
@@ -186,8 +194,7 @@ class Ledger:
             return None
         reservation = self._reservations[call_id]
         account = self._accounts[reservation.account]
-        account.advance(answered_mono_ns)  # before the money is free: it was held for this call
-        self.release(call_id)
+        self.release(call_id, answered_mono_ns)
         meter = Meter(reservation.terms, answered_wall_ns)
         call = RunningCall(call_id, meter, answered_mono_ns, limit_s=limit_s, exempt=reservation.exempt)
         refused = account.begin(call)
@@ -214,9 +221,7 @@ class Ledger:
         nothing."""
         owner = self._owners.pop(call_id, None)
         if owner is None:
-            if call_id in self._reservations:
-                self._accounts[self._reservations[call_id].account].advance(mono_ns)
-                self.release(call_id)
+            self.release(call_id, mono_ns)
             return self._settled.get(call_id, NOTHING)
         account = self._accounts[owner]
         account.advance(mono_ns)

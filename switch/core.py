@@ -14,12 +14,13 @@ from rating.charge import Use
 from switch.call.admission import Admission, Refusal
 from switch.call.call import Call
 from switch.call.charging import Charging
-from switch.call.context import CallContext, CallSums
+from switch.call.context import CallContext
 from switch.call.gate import UNPAID, Gate
 from switch.call.help import HelpDesk, gateway_settings
 from switch.call.recording import INTERWORKING_FAILURE, orphaned, refused
 from switch.call.rehearsal import Rehearsal, is_test
 from switch.call.running import UNPROVEN, RunningCalls, line_name, trunk_name
+from switch.call.sums import CallSums
 from switch.malformed import Malformed
 from switch.media.anchor import Anchor
 from switch.media.port_pool import PortPool

@@ -13,23 +13,21 @@ from enum import Enum
 from typing import Any
 
 from rating.charge import Charge
-from rating.grant import Outlook, StopReason
-from rating.meter import billed_seconds
+from rating.grant import StopReason
 from switch.call import events as ev
 from switch.call.admission import Admission
+from switch.call.bill import Bill
 from switch.call.context import CallContext
-from switch.call.deadline import Deadline
 from switch.call.help_log import HelpLog
 from switch.call.incoming import IncomingLeg
 from switch.call.leg import Leg
 from switch.call.outcome import better, outcome_of, told_to_caller
 from switch.call.outgoing import Invitation, OutgoingLeg
-from switch.call.recording import recorded
+from switch.call.recording import Ending, Timeline, record_of
 from switch.malformed import Malformed
 from switch.media.anchor import Agreement, Anchor, NoPorts
 from switch.ports import NS_PER_MS, NS_PER_S, Append, CallAnswered, CallEnded, Flow, Moment, Note
 from switch.record import Cdr
-from switch.routing.lines import Line
 from switch.routing.plan import Stage, moves_on
 from switch.sip.message import Fields, Request
 from switch.timers import Timer
@@ -55,20 +53,18 @@ class Call:
 
     __slots__ = (
         "_active",
-        "_answered",
         "_before_modify",
         "_best",
+        "_bill",
         "_context",
-        "_deadline",
         "_flags",
         "_help",
-        "_invited",
         "_late_offer",
         "_modifying",
         "_offer",
-        "_ringing",
         "_stages",
         "_timers",
+        "_times",
         "a",
         "admission",
         "anchor",
@@ -90,17 +86,23 @@ class Call:
         self._active: list[OutgoingLeg] = []
         self._stages = iter(admission.plan.stages)
         self._best: ev.Refused | None = None
-        self._invited: Moment = context.timers.now
-        self._ringing: Moment | None = None
-        self._answered: Moment | None = None
-        self._deadline: Deadline | None = None
+        self._times = Timeline(context.timers.now)
+        self._bill = Bill(
+            call_id,
+            admission,
+            charging=context.charging,
+            sums=context.sums,
+            timers=context.timers,
+            warn=lambda: self.guard(self._warn),
+            cut=lambda reason, due_ns: self.guard(lambda: self._cut(reason, due_ns)),
+        )
         self._late_offer = False
         self._offer = b""
         self._modifying: Leg | None = None
         self._before_modify: Agreement | None = None
         self._timers: list[Timer] = []
         self._flags: list[str] = []
-        self._help = HelpLog(self._invited) if admission.help is not None else None
+        self._help = HelpLog(context.timers.now) if admission.help is not None else None
 
     # --- from outside ---------------------------------------------------------------------------------------
 
@@ -193,10 +195,7 @@ class Call:
 
     def view(self, now: Moment) -> dict[str, Any]:
         """The call as an operator sees it, with its price now."""
-        admission, deadline = self.admission, self._deadline
-        price: dict[str, Any] = {}
-        if self.state is State.ANSWERED and admission.quote is not None and admission.line is not None:
-            price = self._context.charging.view(self.id, admission.line)
+        admission = self.admission
         return {
             "call_id": self.id,
             "line": admission.line.number if admission.line else "",
@@ -205,16 +204,10 @@ class Call:
             "class": admission.destination.cls.value if admission.destination else "",
             "trunk": self.trunk,
             "state": self.state.name.lower(),
-            "seconds": self._talked_ms(now) // 1000,
-            "amount": 0,
-            "per_minute": 0,
-            "source": "",
-            "bundle_left_s": None,
-            "next_change_s": None,
-            "cut_s": deadline.second if deadline is not None else None,
-            "cut_reason": deadline.reason if deadline is not None else "",
+            "seconds": self._times.talked_ms(now) // 1000,
             "emergency": admission.emergency,
-        } | price
+            **self._bill.view(answered=self.state is State.ANSWERED),
+        }
 
     # --- attempts -------------------------------------------------------------------------------------------
 
@@ -286,11 +279,12 @@ class Call:
     def _on_ringing(self, leg: Leg, event: ev.Ringing) -> None:
         if self.a is None or leg not in self._active:
             return
-        if self._help is not None and self._help.heard(self._context.timers.now):
-            self._context.sums.help_first_ms.add(self._help.since_ms(self._context.timers.now))
-        if self._ringing is None:
-            self._ringing = self._context.timers.now
-            self._context.sums.post_dial_delay_ms.add(self._since_invite_ms(self._ringing))
+        now = self._context.timers.now
+        if self._help is not None and self._help.heard(now):
+            self._context.sums.help_first_ms.add(self._times.since_invite_ms(now) or 0)
+        if self._times.ringing is None:
+            self._times.ringing = now
+            self._context.sums.post_dial_delay_ms.add(self._times.since_invite_ms(now) or 0)
         self.state = State.RINGING
         body = b""
         if event.sdp and not self._late_offer:
@@ -321,11 +315,11 @@ class Call:
             else:  # an answer that cannot be used is a failure of the network: the next one is asked
                 self._stage_failed(ev.Refused(502, NETWORK, local=True))
             return
-        if unpaid := self._begin_charging():
+        if unpaid := self._bill.begin():
             self._hang_up_unpaid(leg, unpaid)
             return
         now = self._context.timers.now
-        self._answered = now
+        self._times.answered = now
         self.state = State.ANSWERED
         if self._help is not None:
             self._help.settled(200, now)
@@ -335,37 +329,11 @@ class Call:
         else:
             leg.acknowledge(b"")
         self._after(PROBE_NS, self._probe)
-        pending = self._record("answered", "", 200, None, now)
+        pending = self._record(Ending("answered", "", 200, None), now)
         self.a.answer(body)
-        payer, limit_s = self._payer, self.admission.limit_s
-        paid_by = self._context.charging.paid_by(payer, limit_s) if payer is not None else None
-        entry = CallAnswered(self.id, now, pending, (self.a.snapshot(), leg.snapshot()), paid_by)
+        sides = (self.a.snapshot(), leg.snapshot())
+        entry = CallAnswered(self.id, now, pending, sides, self._bill.paid_by())
         self._context.append(Append(entry, hold=not self.admission.emergency))
-
-    # --- what it costs, and for how long --------------------------------------------------------------------
-
-    @property
-    def _payer(self) -> Line | None:
-        """The line that is charged for the call, if one is."""
-        admission = self.admission
-        return admission.line if admission.quote is not None else None
-
-    def _begin_charging(self) -> StopReason | None:
-        """The called side took the call: from now on it runs, up to its limit; or why it may not."""
-        context, admission, payer = self._context, self.admission, self._payer
-        answered_ns = context.timers.now.mono_ns
-        self._deadline = Deadline(
-            context.timers,
-            answered_ns,
-            warn=lambda: self.guard(self._warn),
-            cut=lambda reason: self.guard(lambda: self._cut(reason)),
-        )
-        if payer is None or admission.quote is None:
-            if admission.line is not None and not admission.emergency:
-                context.sums.unrated += 1
-            self.on_outlook(Outlook())
-            return None
-        return context.charging.begin(self, payer, admission.limit_s)
 
     def _hang_up_unpaid(self, leg: OutgoingLeg, reason: StopReason) -> None:
         """What the first second was to be paid from is gone since the call was placed: nobody is charged."""
@@ -375,39 +343,6 @@ class Call:
         self.b = None
         self._flags.append(reason.value)
         self._refuse_caller(403, "refused", REJECTED)
-
-    def on_outlook(self, outlook: Outlook) -> None:
-        """The account has been reckoned anew: the call is cut at its limit, or before when it is not paid
-        for."""
-        if self._deadline is None:
-            return
-        limit_s = self.admission.limit_s
-        if outlook.stop_s is not None and outlook.reason is not None:
-            self._deadline.set(outlook.stop_s, outlook.reason.value)
-        else:
-            self._deadline.set(limit_s or None, "limit" if limit_s else "")
-
-    def _warn(self) -> None:
-        self.anchor.play_tone(self._context.warned_sides, WARNING_TONE_MS)
-
-    def _cut(self, reason: str) -> None:
-        """The deadline has come: both sides are released, and it is counted when both dialogs are closed."""
-        sums, deadline = self._context.sums, self._deadline
-        assert deadline is not None
-        sums.cuts_asked[reason] += 1
-        open_sides: list[Leg] = [side for side in (self.a, self.b) if side is not None]
-        self.end(reason)
-
-        def closed(side: Leg) -> None:
-            open_sides.remove(side)
-            if not open_sides:
-                sums.cuts_done[reason] += 1
-                sums.cut_delay_ms.add((self._context.timers.now.mono_ns - deadline.due_ns) // NS_PER_MS)
-
-        for side in list(open_sides):
-            side.when_closed(closed)
-
-    # --- refusals -------------------------------------------------------------------------------------------
 
     def _on_refused(self, leg: Leg, event: ev.Refused) -> None:
         if leg not in self._active:
@@ -568,16 +503,19 @@ class Call:
                 side.detach()
         self._active = []
         self.anchor.close()
-        talked_ms = self._charged_ms(now, silent_ms)
-        charge = self._settle(talked_ms)
-        cdr = self._record(outcome, by, status, cause, now, talked_ms=talked_ms, charge=charge)
-        self._sum_up(cdr, charge)
-        promised = self._answered is not None and not cdr.emergency and "preempted" not in cdr.flags
-        payer = self._payer.user if self._payer is not None else ""
-        entry = CallEnded(cdr, payer, charge.uses if charge is not None else ())
+        answered = self._times.answered
+        talked_ms = self._bill.counted_ms(max(0, self._times.talked_ms(now) - silent_ms))
+        charge = self._bill.settle(talked_ms, answered=answered is not None)
+        cdr = self._record(Ending(outcome, by, status, cause), now, talked_ms=talked_ms, charge=charge)
+        self._context.sums.add(cdr, charge)
+        promised = answered is not None and not cdr.emergency and "preempted" not in cdr.flags
+        account = self._bill.payer.user if self._bill.payer is not None else ""
+        entry = CallEnded(cdr, account, charge.uses if charge is not None else ())
         self._context.append(Append(entry, hold=promised))
         if self._help is not None:
-            self._log_help(self._help, outcome, now)
+            logged = self._help.entry(self.id, self.admission, outcome, answered, now)
+            self._context.sums.add_help(logged)
+            self._context.append(Append(logged, hold=False))
         self._context.note(
             Note(
                 "call",
@@ -592,103 +530,39 @@ class Call:
         )
         self._context.ended(self.id)
 
-    def _log_help(self, log: HelpLog, outcome: str, now: Moment) -> None:
-        sums = self._context.sums
-        entry = log.entry(self.id, self.admission, outcome, self._answered, now)
-        sums.help_outcomes[entry.service, outcome] += 1
-        sums.help_fallbacks += log.fallbacks
-        if entry.alarm:
-            sums.help_alarms[entry.alarm] += 1
-        self._context.append(Append(entry, hold=False))
-
-    def _charged_ms(self, now: Moment, silent_ms: int) -> int:
-        """Talk time that counts: the alarm that cuts a call may be late, the bill is not."""
-        talked_ms = max(0, self._talked_ms(now) - silent_ms)
-        deadline = self._deadline
-        if deadline is not None and deadline.second is not None:
-            talked_ms = min(talked_ms, 1000 * deadline.second)
-        return talked_ms
-
-    def _settle(self, talked_ms: int) -> Charge | None:
-        """What the call comes to; None where nobody is charged."""
-        if self._deadline is not None:
-            self._deadline.clear()
-        payer, charging = self._payer, self._context.charging
-        if payer is None:
-            return None
-        if self._answered is None:
-            charging.release(self.id, payer)
-            return None
-        return charging.settle(self.id, payer, billed_seconds(talked_ms))
-
-    def _sum_up(self, cdr: Cdr, charge: Charge | None) -> None:
-        sums = self._context.sums
-        sums.outcomes[cdr.outcome, cdr.destination_class] += 1
-        for flag in cdr.flags:
-            sums.flags[flag] += 1
-        if cdr.answered_ms is not None:
-            sums.duration_s.add(cdr.duration_s)
-            sums.seconds[cdr.destination_class] += cdr.duration_s
-            sums.amounts[cdr.destination_class] += cdr.amount
-        if charge is not None:
-            sums.charges[cdr.zone, "setup"] += charge.setup
-            sums.charges[cdr.zone, "tariff"] += charge.amount - charge.setup
-            for segment in charge.segments:
-                sums.rated_s[cdr.zone, segment.source.value] += segment.seconds
-
     def _record(
-        self,
-        outcome: str,
-        by: str,
-        status: int,
-        cause: int | None,
-        now: Moment,
-        *,
-        talked_ms: int = 0,
-        charge: Charge | None = None,
+        self, ending: Ending, now: Moment, *, talked_ms: int = 0, charge: Charge | None = None
     ) -> Cdr:
-        """The record as things stand. Dates after the INVITE are its wall time plus monotonic differences,
-        so that a stepped clock changes no duration and no bill."""
-        admission, quote = self.admission, self.admission.quote
-        invited_ms = self._invited.wall_ns // NS_PER_MS
-        ringing_ms = self._since_invite_ms(self._ringing) if self._ringing else None
-        setup_ms = self._since_invite_ms(self._answered) if self._answered else None
-        duration_s = charge.seconds if charge is not None else billed_seconds(talked_ms)
-        setup_fee, amount, segments = recorded(charge)
-        destination = admission.destination
-        return Cdr(
-            call_id=self.id,
-            line=admission.line.number if admission.line else "",
-            origin=admission.origin,
-            trunk=self.trunk or admission.trunk,
-            device=admission.device,
-            caller=admission.caller,
-            dialled=admission.dialled,
-            called=admission.called,
-            destination_class=destination.cls.value if destination else "",
-            zone=destination.price if destination else "",
-            emergency=admission.emergency,
-            verdict=admission.verdict,
-            outcome=outcome,
-            status=status,
-            cause=cause,
-            released_by=by,
-            invited_ms=invited_ms,
-            ringing_ms=None if ringing_ms is None else invited_ms + ringing_ms,
-            answered_ms=None if setup_ms is None else invited_ms + setup_ms,
-            released_ms=invited_ms + self._since_invite_ms(now),
-            post_dial_delay_ms=ringing_ms,
-            setup_ms=setup_ms,
-            duration_s=duration_s if self._answered else 0,
-            plan=quote.plan if quote else "",
-            options=quote.options if quote else (),
-            tariff=quote.version if quote else "",
-            setup_fee=setup_fee,
-            amount=amount,
-            segments=segments,
-            diversions=(),
-            flags=tuple(self._flags),
+        return record_of(
+            self.id,
+            self.admission,
+            self.trunk,
+            self._times,
+            ending,
+            now,
+            flags=self._flags,
+            talked_ms=talked_ms,
+            charge=charge,
         )
+
+    def _warn(self) -> None:
+        self.anchor.play_tone(self._context.warned_sides, WARNING_TONE_MS)
+
+    def _cut(self, reason: str, due_ns: int) -> None:
+        """The deadline has come: both sides are released, and it is counted when both dialogs are closed."""
+        context = self._context
+        context.sums.cuts_asked[reason] += 1
+        open_sides: list[Leg] = [side for side in (self.a, self.b) if side is not None]
+        self.end(reason)
+
+        def closed(side: Leg) -> None:
+            open_sides.remove(side)
+            if not open_sides:
+                context.sums.cuts_done[reason] += 1
+                context.sums.cut_delay_ms.add((context.timers.now.mono_ns - due_ns) // NS_PER_MS)
+
+        for side in list(open_sides):
+            side.when_closed(closed)
 
     def _relayed(self, side: int, sdp: bytes) -> bytes:
         """A body of `side` as the other one is to see it; for a call for help others make room (R-EMG-04)."""
@@ -711,12 +585,6 @@ class Call:
 
     def _side(self, leg: Leg) -> str:
         return "caller" if leg is self.a else "callee"
-
-    def _since_invite_ms(self, moment: Moment) -> int:
-        return (moment.mono_ns - self._invited.mono_ns) // NS_PER_MS
-
-    def _talked_ms(self, now: Moment) -> int:
-        return -(-(now.mono_ns - self._answered.mono_ns) // NS_PER_MS) if self._answered is not None else 0
 
     def _after(self, delay_ns: int, fire: Callable[[], None]) -> None:
         self._timers.append(self._context.timers.start(delay_ns, lambda: self.guard(fire)))

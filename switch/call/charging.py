@@ -23,7 +23,7 @@ from rating.quote import Quote, quote
 from rating.tariff import TariffBook
 from rating.terms import Terms
 from rating.zone import DestinationClass
-from switch.call.context import CallSums
+from switch.call.sums import CallSums
 from switch.ports import (
     NS_PER_MS,
     NS_PER_S,
@@ -86,7 +86,10 @@ class Charging:
 
     def objection(self, line: Line, terms: Terms, now: Moment) -> StopReason | None:
         """Why the line could not pay for a call placed now; None when it could."""
-        return self.ledger.objection(line.user, self._standing(line), terms, now.wall_ns, now.mono_ns)
+        standing = self._standing(line)
+        if self.ledger.stand(line.user, standing, now.mono_ns):  # a new tariff has another cap
+            self._renew(line.user)
+        return self.ledger.objection(line.user, standing, terms, now.wall_ns, now.mono_ns)
 
     def reserve(self, call_id: str, line: Line, quote: Quote, for_ns: int) -> StopReason | None:
         """Hold the first second of a call being set up, for `for_ns` at most; or why it cannot be had."""
@@ -139,7 +142,7 @@ class Charging:
 
     def release(self, call_id: str, line: Line) -> None:
         """A call that was not answered draws nothing."""
-        self.ledger.release(call_id)
+        self.ledger.release(call_id, self._timers.now.mono_ns)
         self._renew(line.user)
 
     def view(self, call_id: str, line: Line) -> dict[str, Any]:
@@ -162,11 +165,12 @@ class Charging:
 
     def replace_lines(self, by_user: Mapping[str, Line]) -> None:
         """Lines have another state or cap: from now on that holds for their running calls too."""
-        for user, opened in list(self._open.items()):
+        for user in self.ledger.names():  # those whose calls still ring as well
             line = by_user.get(user)
-            opened.line = line if line is not None else opened.line
             standing = self._standing(line) if line is not None else Standing(closed=True)
             self.ledger.stand(user, standing, self._timers.now.mono_ns)
+            if line is not None and user in self._open:
+                self._open[user].line = line
             self._renew(user)
 
     def sweep(self) -> None:

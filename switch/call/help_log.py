@@ -42,15 +42,6 @@ class HelpLog:
         if self._attempts and self._attempts[-1]["status"] is None:
             self._attempts[-1] |= {"status": status, "ended_ms": self._ms(now)}
 
-    @property
-    def fallbacks(self) -> int:
-        """How often another gateway had to be tried."""
-        return max(0, len(self._attempts) - 1)
-
-    def since_ms(self, now: Moment) -> int:
-        """How long the caller has waited."""
-        return self._ms(now)
-
     def entry(
         self, call_id: str, admission: Admission, outcome: str, answered: Moment | None, now: Moment
     ) -> EmergencyLogged:

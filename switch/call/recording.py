@@ -1,10 +1,13 @@
-"""Records of attempts that never became a call, and of calls that a restart ended (R-CDR-01)."""
+"""Records: of calls, of attempts that never became one, and of calls that a restart ended (R-CDR-01)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from rating.charge import Charge
 from rating.meter import billed_seconds
-from switch.call.admission import Refusal
+from switch.call.admission import Admission, Refusal
 from switch.malformed import Malformed
 from switch.ports import NS_PER_MS, CallAnswered, Moment
 from switch.record import Cdr, Segment
@@ -65,6 +68,90 @@ def _number(uri: str) -> str:
         return parse_uri(uri).number()[:LONGEST]
     except Malformed:
         return uri[:LONGEST]
+
+
+@dataclass(slots=True)
+class Timeline:
+    """When a call was placed, rang first and was answered. Dates after the INVITE are its wall time plus
+    monotonic differences, so that a stepped clock changes no duration and no bill."""
+
+    invited: Moment
+    ringing: Moment | None = None
+    answered: Moment | None = None
+
+    def since_invite_ms(self, moment: Moment | None) -> int | None:
+        """Milliseconds from the INVITE to a moment."""
+        return None if moment is None else (moment.mono_ns - self.invited.mono_ns) // NS_PER_MS
+
+    def date_ms(self, moment: Moment | None) -> int | None:
+        """The UTC date of a moment, in milliseconds."""
+        since_ms = self.since_invite_ms(moment)
+        return None if since_ms is None else self.invited.wall_ns // NS_PER_MS + since_ms
+
+    def talked_ms(self, now: Moment) -> int:
+        """Talk time until now, begun milliseconds included; 0 before the answer."""
+        return -((self.answered.mono_ns - now.mono_ns) // NS_PER_MS) if self.answered is not None else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a call ended: outcome, who released it, the SIP status and the Q.850 cause that were given."""
+
+    outcome: str
+    by: str
+    status: int
+    cause: int | None
+
+
+def record_of(
+    call_id: str,
+    admission: Admission,
+    trunk: str,
+    timeline: Timeline,
+    ending: Ending,
+    now: Moment,
+    *,
+    flags: Iterable[str],
+    talked_ms: int = 0,
+    charge: Charge | None = None,
+) -> Cdr:
+    """The record of a call as things stand; `talked_ms` is the talk time that counts."""
+    quote, destination = admission.quote, admission.destination
+    duration_s = charge.seconds if charge is not None else billed_seconds(talked_ms)
+    setup_fee, amount, segments = recorded(charge)
+    return Cdr(
+        call_id=call_id,
+        line=admission.line.number if admission.line else "",
+        origin=admission.origin,
+        trunk=trunk or admission.trunk,
+        device=admission.device,
+        caller=admission.caller,
+        dialled=admission.dialled,
+        called=admission.called,
+        destination_class=destination.cls.value if destination else "",
+        zone=destination.price if destination else "",
+        emergency=admission.emergency,
+        verdict=admission.verdict,
+        outcome=ending.outcome,
+        status=ending.status,
+        cause=ending.cause,
+        released_by=ending.by,
+        invited_ms=timeline.invited.wall_ns // NS_PER_MS,
+        ringing_ms=timeline.date_ms(timeline.ringing),
+        answered_ms=timeline.date_ms(timeline.answered),
+        released_ms=timeline.date_ms(now) or 0,
+        post_dial_delay_ms=timeline.since_invite_ms(timeline.ringing),
+        setup_ms=timeline.since_invite_ms(timeline.answered),
+        duration_s=duration_s if timeline.answered is not None else 0,
+        plan=quote.plan if quote else "",
+        options=quote.options if quote else (),
+        tariff=quote.version if quote else "",
+        setup_fee=setup_fee,
+        amount=amount,
+        segments=segments,
+        diversions=(),
+        flags=tuple(flags),
+    )
 
 
 def recorded(charge: Charge | None) -> tuple[int, int, tuple[Segment, ...]]:

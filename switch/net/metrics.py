@@ -16,7 +16,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from rating.money import EURO
-from switch.call.context import Histogram
+from switch.call.sums import Histogram
 from switch.core import Switch
 from switch.net.driver import Driver
 from switch.net.journal import Journal

@@ -83,9 +83,9 @@ def test_a_reservation_holds_the_first_second_and_gives_it_back(book: TariffBook
     desk = Desk(book)
     assert desk.reserve("one") is None
     assert (desk.held, len(desk.ledger)) == (897, 1)
-    desk.ledger.release("one")
+    desk.ledger.release("one", 0)
     assert (desk.held, len(desk.ledger)) == (0, 0)
-    desk.ledger.release("one")
+    desk.ledger.release("one", 0)
     assert desk.held == 0
 
 
@@ -93,7 +93,7 @@ def test_what_one_call_holds_another_cannot(book: TariffBook) -> None:
     desk = Desk(book, POOR)
     assert desk.reserve("one") is None
     assert desk.reserve("two") is StopReason.CAP
-    desk.ledger.release("one")
+    desk.ledger.release("one", 0)
     assert desk.reserve("two") is None
 
 
@@ -573,9 +573,11 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(call=calls)
     def release(self, call: tuple[str, str, str]) -> None:
         call_id, name, _ = call
-        self.renew(name)  # it is told no time: what was begun until now has to be granted first
-        self.models[name].held.pop(call_id, None)
-        self.ledger.release(call_id)
+        model = self.models[name]
+        if call_id in model.held:
+            model.advance(self.now_ns)
+            del model.held[call_id]
+        self.ledger.release(call_id, self.now_ns)
 
     @rule()
     def expire(self) -> None:

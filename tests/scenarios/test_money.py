@@ -246,3 +246,17 @@ def test_what_will_happen_is_seen_while_the_call_runs() -> None:
     assert (view["source"], view["per_minute"], view["bundle_left_s"]) == ("tariff", FRANCE_RATE, 0)
     alice.talk.bye()
     world.rest()
+
+
+def test_a_line_limited_while_its_call_rings_is_not_charged_for_it(world: Scene) -> None:
+    """The account of a call that only rings learns of the new state too."""
+    alice, carrier = world.phone("alice"), world.carrier()
+    late = alice.invite(CROATIA)
+    world.run(2_000)
+    set_line(world, "alice", lambda line: replace(line, state="limited"))
+    carrier.talk.answer()
+    world.run(2_000)
+    assert late.heard[-1] == "403"
+    world.rest()
+    (cdr,) = world.cdrs
+    assert (cdr.outcome, cdr.amount, cdr.flags) == ("refused", 0, ("limited",))

@@ -14,7 +14,7 @@ from switch.ports import NS_PER_MS, NS_PER_S, CallAnswered, CallEnded
 from switch.record import Cdr
 from tests.sim.network import Hop
 from tests.sim.text import Sip, media_in, user_in
-from tests.sim.world import ADDRESS, HOSTS, SWITCH, World
+from tests.sim.world import HOSTS, SWITCH, World
 
 _LONGEST_GOODBYE_NS = 33 * NS_PER_S
 _TRANSACTION_NS = 32 * NS_PER_S
@@ -104,9 +104,11 @@ class Auditor:
         if invite.all("Resource-Priority") != ["esnet.1"] or invite.get("Require"):
             self.problems.append("a call for help passes on what the phone made up")
         known = invite.get("P-Asserted-Identity")
-        postcode = f"<ca:PC>{ADDRESS['postcode']}</ca:PC>"
+        core = self.world.machine.core
+        line = core.lines.by_number.get(user_in(known.strip("<>"))) if core is not None and known else None
+        postcode = line.address.get("postcode") if line is not None and line.address else None
         told = [part.content for part in invite.parts if part.kind == "application/pidf+xml"]
-        if known and not any(postcode in content for content in told):
+        if postcode and not any(f"<ca:PC>{postcode}</ca:PC>" in content for content in told):
             self.problems.append(f"a call for help of {known} does not say where")
 
     def _on_reply(self, hop: Hop, response: Sip) -> None:

@@ -113,8 +113,10 @@ class InviteClient:
         return Request("CANCEL", self.request.uri, fields)
 
     def fail(self) -> None:
-        """The flow failed: for the user the same as a time-out (section 17.1.4)."""
-        if self.state in (State.CALLING, State.PROCEEDING):
+        """The flow failed: for the user the same as a time-out (section 17.1.4). Not so when only a
+        repetition could not be sent: the answer to an earlier INVITE may be on its way, and whoever took
+        that call must not be left alone with it."""
+        if self.state is State.CALLING and self._interval_ns == self._wire.timing.t1_ns:
             self._fire_b()
 
     def _make_ack(self, response: Response) -> Request:

@@ -10,8 +10,8 @@ from rating.meter import billed_seconds, charge
 from rating.quote import Quote, quote
 from switch.call.admission import Refusal
 from switch.call.charging import Charging
-from switch.call.context import CallSums
 from switch.call.recording import LONGEST, orphaned, recorded, refused
+from switch.call.sums import CallSums
 from switch.ports import NS_PER_MS, NS_PER_S, CallAnswered, Moment, PaidBy
 from switch.record import Cdr, Segment
 from switch.timers import TimerQueue
