@@ -23,7 +23,7 @@ from switch.record import Cdr
 from switch.routing.lines import Line
 from switch.sip.auth import Account
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FILE = "belswitch.sqlite"
 
 _JSON_FIELDS = ("options", "segments", "diversions", "flags")

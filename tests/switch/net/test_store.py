@@ -105,7 +105,7 @@ async def test_a_later_version_is_not_touched(directory: Path) -> None:
         raw.execute("PRAGMA user_version = 99")
     raw.close()
     why = await refusal(directory)
-    assert why == f"{directory / FILE}: the database has version 99; this belswitch knows version 1"
+    assert why == f"{directory / FILE}: the database has version 99; this belswitch knows version 2"
 
 
 async def test_what_is_no_database_is_named(directory: Path) -> None:
