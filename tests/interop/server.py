@@ -114,7 +114,7 @@ class Server:
             {"id": f"psap-gw{n}", "host": host, "port": port, "centres": ["*"], "request": "urn"}
             for n, (host, port) in enumerate(self.gateways, 1)
         ]
-        failover = {"trying_timeout_ms": 500, "provisional_timeout_ms": 1000}
+        failover = {"trying_timeout_ms": 500, "provisional_timeout_ms": 1000, "probe_s": 0}
         (self.config / "emergency" / "gateways.toml").write_text(
             f"failover = {_toml(failover)}\ngateway = {_toml(gateways)}\n"
         )

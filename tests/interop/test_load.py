@@ -12,7 +12,7 @@ pytestmark = pytest.mark.interop
 
 CALLS = 1000
 PERIODIC_TIMERS = 1
-"""The sweep of expired bindings; no trunk is probed here."""
+"""The sweep of expired bindings; neither trunks nor gateways are probed here."""
 
 
 def test_thousand_calls_leave_nothing_behind(server: Server, sipp: SippRunner) -> None:
