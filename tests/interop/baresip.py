@@ -1,10 +1,12 @@
-"""baresip as a phone: a configuration without sound card, one account, commands at start."""
+"""baresip as a phone, or as an emergency centre that answers with a tone and keeps what it hears: a
+configuration without sound card, one account, commands at start."""
 
 from __future__ import annotations
 
 import re
 import signal
 import subprocess
+import wave
 from pathlib import Path
 
 from tests.interop.network import free_port
@@ -15,17 +17,35 @@ HOST = "127.0.0.1"
 
 
 class Baresip:
-    """A baresip process registered as one line."""
+    """A baresip process registered as one line; with `at`, an address, not registered but a centre there.
 
-    def __init__(self, directory: Path, server: tuple[str, int], user: str, *commands: str) -> None:
+    As a centre it needs digits in the Request-URI and SDP alone in the body: it takes no URN, and bodies of
+    several parts in answers only.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        server: tuple[str, int],
+        user: str,
+        *commands: str,
+        at: tuple[str, int] | None = None,
+        tone_hz: int = 440,
+    ) -> None:
         directory.mkdir()
         self.log = directory / "baresip.log"
-        (directory / "config").write_text(_config())
+        self._recordings = directory / "recordings"
+        self._recordings.mkdir()
+        recorder = [] if at is None else ["module sndfile.so", f"snd_path {self._recordings}"]
+        config = [*_config(at or (HOST, free_port(HOST)), tone_hz), *recorder]
+        (directory / "config").write_text("\n".join(config) + "\n")
         (directory / "contacts").write_text("")
-        domain = f"{server[0]}:{server[1]}"
+        domain, proof = f"{server[0]}:{server[1]}", f"auth_user={user};auth_pass={user}-secret;regint=60"
+        codecs = "PCMA"
+        if at is not None:
+            domain, proof, codecs = f"{at[0]}:{at[1]}", "regint=0", "PCMA,PCMU"
         (directory / "accounts").write_text(
-            f"<sip:{user}@{domain}>;auth_user={user};auth_pass={user}-secret;regint=60;answermode=auto;"
-            "audio_codecs=PCMA\n"
+            f"<sip:{user}@{domain}>;{proof};answermode=auto;audio_codecs={codecs}\n"
         )
         arguments = [argument for command in commands for argument in ("-e", command)]
         with self.log.open("wb") as log:
@@ -50,6 +70,14 @@ class Baresip:
         """All it has said."""
         return self.log.read_text(errors="replace")
 
+    def heard(self) -> bytes:
+        """What it has heard as a centre, unsigned 8 bits a sample as pyVoIP has them, once the call is
+        over."""
+        (path,) = self._recordings.glob("*dec.wav")
+        with wave.open(str(path)) as file:
+            samples = file.readframes(file.getnframes())  # 16 bits, signed, the low byte first
+        return bytes(high ^ 0x80 for high in samples[1::2])
+
     def hang_up(self) -> None:
         """End its calls and its registration, as at quitting."""
         self._process.send_signal(signal.SIGINT)
@@ -60,13 +88,13 @@ class Baresip:
         self._process.wait()
 
 
-def _config() -> str:
+def _config(listen: tuple[str, int], tone_hz: int) -> list[str]:
     rtp = free_port(HOST)
     lines = [
-        f"sip_listen {HOST}:{free_port(HOST)}",
+        f"sip_listen {listen[0]}:{listen[1]}",
         f"net_interface {HOST}",
         f"rtp_ports {rtp}-{rtp + 20}",
-        "audio_source ausine,440",
+        f"audio_source ausine,{tone_hz}",
         "audio_player aufile,/dev/null",
         "audio_alert aufile,/dev/null",
         "ausrc_srate 48000",
@@ -77,4 +105,4 @@ def _config() -> str:
         *(f"module {name}.so" for name in ("g711", "ausine", "aufile")),
         *(f"module_app {name}.so" for name in ("account", "contact", "menu")),
     ]
-    return "\n".join(["module_path /usr/lib/baresip/modules", *lines]) + "\n"
+    return ["module_path /usr/lib/baresip/modules", *lines]

@@ -78,7 +78,8 @@ class Server:
     # --- configuration --------------------------------------------------------------------------------------
 
     def configure(self, **changes: Mapping[str, Any]) -> None:
-        """Write the configuration with changes by section; those of `trunk` are for every trunk."""
+        """Write the configuration with changes by section; those of `trunk` are for every trunk, those of
+        `gateway` for every gateway to an emergency centre."""
         sections: dict[str, dict[str, Any]] = {
             "sip": {
                 "domain": self.host,
@@ -101,7 +102,7 @@ class Server:
         }
         for section, values in changes.items():
             sections.setdefault(section, {}).update(values)
-        trunk = sections.pop("trunk", {})
+        trunk, gateway = sections.pop("trunk", {}), sections.pop("gateway", {})
         text = "".join(f"{name} = {_toml(values)}\n" for name, values in sections.items())
         (self.config / "switch.toml").write_text(text)
         trunks = [
@@ -111,7 +112,7 @@ class Server:
         ]
         (self.config / "trunks.toml").write_text(f"trunk = {_toml(trunks)}\n")
         gateways = [
-            {"id": f"psap-gw{n}", "host": host, "port": port, "centres": ["*"], "request": "urn"}
+            {"id": f"psap-gw{n}", "host": host, "port": port, "centres": ["*"], "request": "urn", **gateway}
             for n, (host, port) in enumerate(self.gateways, 1)
         ]
         failover = {"trying_timeout_ms": 500, "provisional_timeout_ms": 1000, "probe_s": 0}

@@ -70,6 +70,24 @@ def test_voice_outlives_the_relay(server: Server, sipp: SippRunner, make_baresip
     server.assert_at_rest()
 
 
+def test_calls_for_help(server: Server, sipp: SippRunner, make_baresip: MakeBaresip) -> None:
+    centre = sipp.start("centre", server.gateways[0], "-rtp_echo", keys={"number": "16234567"})
+    phone = make_baresip("desk", f"/dial sip:112@{server.host}:{server.port}")
+    phone.says("Call established")
+    wait_for_voice(server)
+    phone.hang_up()
+    centre.finish()
+    record = server.new_record()
+    assert (record["outcome"], record["line"], record["trunk"]) == ("answered", DESK, "psap-gw1")
+    assert (record["called"], record["emergency"], record["amount"]) == ("112", 1, 0)
+    assert record["destination_class"] == "EMERGENCY"
+    assert record["device"].startswith("baresip")
+    sides = server.measured(record["call_id"])
+    assert sides["caller"]["packets"] > 50
+    assert sides["callee"]["packets"] > 50
+    server.assert_at_rest()
+
+
 def test_is_called_by_a_trunk(server: Server, sipp: SippRunner, make_baresip: MakeBaresip) -> None:
     phone = make_baresip("dect")
     phone.says("200 OK")

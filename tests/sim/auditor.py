@@ -150,7 +150,7 @@ class Auditor:
     def _is_known(self, hop: Hop) -> bool:
         core, name = self.world.machine.core, self.world.network.names[hop.source]
         assert core is not None
-        return name in ("carrier", "reserve") or (
+        return core.trunks.admitted_from(hop.source) is not None or (
             name != "mallory" and self.world.parties[name].user in core.lines.by_user
         )
 
@@ -337,7 +337,8 @@ class Auditor:
         if cdr.duration_s != most_s:
             self.problems.append(f"{cdr.call_id} lasted {cdr.duration_s} s, its dates say {talked_ms} ms")
         longest_s = self.world.machine.settings.limits.max_s
-        if cdr.duration_s > longest_s and not cdr.emergency and "restart" not in cdr.flags:
+        unlimited = cdr.emergency or cdr.verdict == "psap-callback" or "restart" in cdr.flags
+        if cdr.duration_s > longest_s and not unlimited:
             self.problems.append(f"{cdr.call_id} lasted {cdr.duration_s} s; the limit is {longest_s} s")
         began = {
             attempt.at_ns + (cdr.answered_ms - cdr.invited_ms) * NS_PER_MS
@@ -353,7 +354,8 @@ class Auditor:
         """Nothing goes on, so nothing may be left but bindings, lines and the timers that come round."""
         core = self.world.machine.core
         assert core is not None
-        periodic = 1 + sum(1 for trunk in core.trunks.all() if trunk.settings.probe_ns)
+        probed = (*core.trunks.all(), *core.gateways.all())
+        periodic = 1 + sum(1 for trunk in probed if trunk.settings.probe_ns)
         allowed = {"bindings", "lines", "timers"}
         sizes = dict(self.world.sizes())
         sizes["measuring"] = max(0, sizes["measuring"] - self.world.machine.relay.unreported)

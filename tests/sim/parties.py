@@ -356,12 +356,18 @@ class Party:
         self.request(request, tell)
 
     def invite(
-        self, called: str, *, offer: bool = True, rows: list[tuple[str, str]] | None = None, uri: str = ""
+        self,
+        called: str,
+        *,
+        offer: bool = True,
+        rows: list[tuple[str, str]] | None = None,
+        uri: str = "",
+        body: tuple[str, str] | None = None,
     ) -> Talk:
-        """Call somebody by number, or by a whole `uri`."""
+        """Call somebody by number, or by a whole `uri`; with a `body` of a type in place of our own."""
         talk = Talk(self, self.token("call"))
         self.talks.append(talk)
-        talk.call(uri or f"sip:{called}@{self.domain}", offer=offer, rows=rows or [])
+        talk.call(uri or f"sip:{called}@{self.domain}", offer=offer, rows=rows or [], body=body)
         return talk
 
     @property

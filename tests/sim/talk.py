@@ -49,6 +49,7 @@ class Talk:
         self._remote_cseq = 0
         self._offered = True
         self._rows: list[tuple[str, str]] = []
+        self._body: tuple[str, str] | None = None
         self._tried_password = False
         self._cancelled = False
         self._sdp_version = 0
@@ -57,20 +58,32 @@ class Talk:
 
     # --- calling -------------------------------------------------------------------------------------------
 
-    def call(self, uri: str, *, offer: bool, rows: list[tuple[str, str]]) -> None:
-        """Send the INVITE."""
+    def call(
+        self,
+        uri: str,
+        *,
+        offer: bool,
+        rows: list[tuple[str, str]],
+        body: tuple[str, str] | None = None,
+    ) -> None:
+        """Send the INVITE; a `body` of a type goes in place of the session description, and `offer` says
+        whether we take it for one ourselves."""
         party = self.party
         number = party.number or party.user
         self._local = f'"{party.mark}" <sip:{number if not party.password else party.user}@{party.domain}>'
         self._remote = f"<{uri}>" if uri.startswith("sip:") else f"<sip:112@{party.domain}>"
         self.remote_target = uri
-        self._offered, self._rows = offer, rows
+        self._offered, self._rows, self._body = offer, rows, body
         self._send_invite([])
 
     def _send_invite(self, credentials: list[tuple[str, str]]) -> None:
         self._cseq += 1
-        body = self._sdp("sendrecv") if self._offered else ""
-        request = self._request("INVITE", [*self._rows, *credentials, ("Contact", self.party.contact)], body)
+        rows = [*self._rows, *credentials, ("Contact", self.party.contact)]
+        if self._body is not None:
+            kind, text = self._body
+            request = self._request("INVITE", [*rows, ("Content-Type", kind)], text, typed=True)
+        else:
+            request = self._request("INVITE", rows, self._sdp("sendrecv") if self._offered else "")
         self.invite = request
         self._asked = self.party.request(request, self._on_invite_response)
 
