@@ -125,26 +125,8 @@ class Switch:
             append=self._append,
             note=self._note,
         )
-        gateways = gateway_settings(settings)
-        self.gateways = Trunks(gateways, self.endpoint, flows, entropy.token)
-        help_desk = HelpDesk(
-            settings=settings,
-            identity=self.identity,
-            registrar=self.registrar,
-            gateways=self.gateways,
-            running=self.calls.count,
-        )
-        self.gate = Gate(
-            settings=settings,
-            help_desk=help_desk,
-            token=lambda: entropy.token(96),
-            identity=self.identity,
-            registrar=self.registrar,
-            trunks=self.trunks,
-            charging=self.charging,
-            running=self.calls.count,
-            closed=self._closed,
-        )
+        self.gateways = Trunks(gateway_settings(settings), self.endpoint, flows, entropy.token)
+        self.gate = self._new_gate(settings)
         self._context = CallContext(
             endpoint=self.endpoint,
             timers=self.timers,
@@ -160,6 +142,27 @@ class Switch:
             warned_sides=settings.limits.warned_sides,
         )
         self.timers.start(_SWEEP_NS, self._sweep)
+
+    def _new_gate(self, settings: Settings) -> Gate:
+        """The gate, with its desk for calls for help."""
+        help_desk = HelpDesk(
+            settings=settings,
+            identity=self.identity,
+            registrar=self.registrar,
+            gateways=self.gateways,
+            running=self.calls.count,
+        )
+        return Gate(
+            settings=settings,
+            help_desk=help_desk,
+            token=lambda: self.entropy.token(96),
+            identity=self.identity,
+            registrar=self.registrar,
+            trunks=self.trunks,
+            charging=self.charging,
+            running=self.calls.count,
+            closed=self._closed,
+        )
 
     # --- the boundary ---------------------------------------------------------------------------------------
 
