@@ -463,15 +463,11 @@ class Switch:
         self._next_session += 1
         return Anchor(self._next_session, self.pool, self.settings.media, self._relay)
 
-    def _make_room(self, urgent: Call) -> bool:
-        """End the youngest ordinary call of the same line, else of the switch, for one to the emergency
-        services (R-EMG-04). False when there is none to end."""
+    def _make_room(self, line: Line | None) -> bool:
+        """End the youngest ordinary call of this line, else of the switch, for one to the emergency services
+        (R-EMG-04). False when there is none to end."""
         ordinary = [call for call in self.calls if not call.admission.emergency and call.anchor.open]
-        own = [
-            call
-            for call in ordinary
-            if call.admission.line is not None and call.admission.line is urgent.admission.line
-        ]
+        own = [call for call in ordinary if line is not None and call.admission.line is line]
         if not ordinary:
             return False
         (own or ordinary)[-1].end("preempted", cause=PREEMPTION, reason=PREEMPTED)

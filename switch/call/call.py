@@ -570,7 +570,7 @@ class Call:
             try:
                 return self.anchor.relay(side, sdp)
             except NoPorts:
-                if not (self.admission.emergency and self._context.make_room(self)):
+                if not (self.admission.emergency and self._context.make_room(self.admission.line)):
                     raise
 
     # --- details --------------------------------------------------------------------------------------------
