@@ -16,8 +16,8 @@ from switch.timers import TimerQueue
 
 @dataclass(slots=True)
 class CallContext:
-    """Tools of a call. `anchor` makes its media session; `make_room` ends an ordinary call for one of a
-    line that calls for help; `charging` is where it is paid for; `entered` is told by its id which trunk it tries,
+    """Tools of a call. `anchor` makes its media session; `make_room` ends an ordinary call for one of a line
+    that calls for help; `charging` is where it is paid for; `entered` is told by its id which trunk it tries,
     `ended` takes it out of the tables."""
 
     endpoint: Endpoint
