@@ -25,6 +25,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.help_load import run_help
 from tests.bench.load import Load, Run, store_lines
 from tests.bench.rating_load import run_rating
 from tests.bench.relay_load import run_relay, run_rtpengine
@@ -74,6 +75,7 @@ def measure(plan: Plan, directory: Path) -> Iterator[Figure]:
     yield from memory(directory, database, inf)
     yield from relayed_packets(plan)
     yield from ratings(directory)
+    yield from calls_for_help()
 
 
 def calls_and_registers(plan: Plan, directory: Path, database: Path, inf: Path) -> Iterator[Figure]:
@@ -164,6 +166,15 @@ def ratings(directory: Path) -> Iterator[Figure]:
     yield Figure("a meter's life: reserve, begin, three slices, settle", "us", (figures["meter_us"],))
     yield Figure("a look-up among 170 000 prefixes", "us", (figures["look_up_us"],))
     yield Figure("loading 170 000 prefixes", "s", (figures["load_s"],))
+
+
+def calls_for_help() -> Iterator[Figure]:
+    """What a call for help costs more than an ordinary one before its INVITE leaves; the best of several
+    rounds."""
+    figures = run_help()
+    yield Figure("an ordinary call at the gate", "us", (figures["ordinary_us"],))
+    more = figures["help_us"] - figures["ordinary_us"]
+    yield Figure("a call for help with its documents: that much more", "us", (more,), "at most 1000 wanted")
 
 
 # --- the report ---------------------------------------------------------------------------------------------

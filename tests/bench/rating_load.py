@@ -28,8 +28,8 @@ def run_rating(directory: Path) -> dict[str, float]:
     (reserve, begin, three slices, settle) and of a look-up among 170 000 prefixes; seconds to load those."""
     book = _load(default_config_dir())
     figures = {
-        "rating_us": _best_us(lambda: _rate(book), 2_000),
-        "meter_us": _best_us(_meter_life(book), 1_000),
+        "rating_us": best_us(lambda: _rate(book), 2_000),
+        "meter_us": best_us(_meter_life(book), 1_000),
     }
     many = directory / "many"
     for part in ("tariffs", "numbering"):
@@ -47,7 +47,7 @@ def run_rating(directory: Path) -> dict[str, float]:
         for number in numbers:
             classify(number)
 
-    figures["look_up_us"] = _best_us(look_up, 1) / LOOK_UPS
+    figures["look_up_us"] = best_us(look_up, 1) / LOOK_UPS
     return figures
 
 
@@ -94,7 +94,7 @@ def _meter_life(book: TariffBook) -> Callable[[], None]:
     return life
 
 
-def _best_us(act: Callable[[], object], times: int) -> float:
+def best_us(act: Callable[[], object], times: int) -> float:
     """Microseconds of one call: the best of several rounds, since nothing makes a round too short."""
     best_s = float("inf")
     gc.collect()

@@ -3,36 +3,71 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from emergency.psap import Centre, Directory, Gateway
 
-# R-EMG-03: postcode | 112 centre | 101 centre
-CENTRES = [
-    ("1000", "112-brussels", "101-brussels"),
-    ("1299", "112-brussels", "101-brussels"),
-    ("1300", "112-hainaut", "101-walloon-brabant"),
-    ("1499", "112-hainaut", "101-walloon-brabant"),
-    ("1500", "112-flemish-brabant", "101-flemish-brabant"),
-    ("3499", "112-flemish-brabant", "101-flemish-brabant"),
-    ("2000", "112-antwerp", "101-antwerp"),
-    ("3500", "112-limburg", "101-limburg"),
-    ("4000", "112-liege", "101-liege"),
-    ("5000", "112-namur", "101-namur"),
-    ("6000", "112-hainaut", "101-hainaut"),
-    ("6599", "112-hainaut", "101-hainaut"),
-    ("6600", "112-luxembourg", "101-luxembourg"),
-    ("7999", "112-hainaut", "101-hainaut"),
-    ("8000", "112-west-flanders", "101-west-flanders"),
-    ("9999", "112-east-flanders", "101-east-flanders"),
+# R-EMG-03: first and last postcode | 112 centre | 101 centre
+RANGES = [
+    (1000, 1299, "112-brussels", "101-brussels"),
+    (1300, 1499, "112-hainaut", "101-walloon-brabant"),
+    (1500, 1999, "112-flemish-brabant", "101-flemish-brabant"),
+    (2000, 2999, "112-antwerp", "101-antwerp"),
+    (3000, 3499, "112-flemish-brabant", "101-flemish-brabant"),
+    (3500, 3999, "112-limburg", "101-limburg"),
+    (4000, 4999, "112-liege", "101-liege"),
+    (5000, 5999, "112-namur", "101-namur"),
+    (6000, 6599, "112-hainaut", "101-hainaut"),
+    (6600, 6999, "112-luxembourg", "101-luxembourg"),
+    (7000, 7999, "112-hainaut", "101-hainaut"),
+    (8000, 8999, "112-west-flanders", "101-west-flanders"),
+    (9000, 9999, "112-east-flanders", "101-east-flanders"),
 ]
 
 
-@pytest.mark.parametrize(("postcode", "medical", "police"), CENTRES)
-def test_the_centre_of_a_postcode(directory: Directory, postcode: str, medical: str, police: str) -> None:
-    found = [directory.centre(network, postcode) for network in ("112", "101")]
-    assert [centre.id if centre else None for centre in found] == [medical, police]
+def centres_of(directory: Directory, postcode: int) -> tuple[str, str]:
+    """The 112 and the 101 centre."""
+    medical, police = (directory.centre(network, str(postcode)) for network in ("112", "101"))
+    return medical.id if medical else "", police.id if police else ""
+
+
+@pytest.mark.parametrize(("first", "last", "medical", "police"), RANGES)
+def test_the_centres_of_a_range_from_its_first_to_its_last_postcode(
+    directory: Directory, first: int, last: int, medical: str, police: str
+) -> None:
+    for postcode in (first, first + 1, last - 1, last):
+        assert centres_of(directory, postcode) == (medical, police)
+
+
+@pytest.mark.parametrize(("before", "after"), list(pairwise(RANGES)))
+def test_the_next_postcode_belongs_to_the_next_range(
+    directory: Directory, before: tuple[int, int, str, str], after: tuple[int, int, str, str]
+) -> None:
+    assert before[1] + 1 == after[0]
+    assert centres_of(directory, before[1]) == before[2:]
+    assert centres_of(directory, before[1] + 1) == after[2:]
+
+
+def test_every_postcode_has_the_centres_of_its_range_and_no_other_number_has_any(
+    directory: Directory,
+) -> None:
+    expected = {
+        postcode: (medical, police)
+        for first, last, medical, police in RANGES
+        for postcode in range(first, last + 1)
+    }
+    assert len(expected) == 9000
+    for number in range(10_100):
+        assert centres_of(directory, number) == expected.get(number, ("", ""))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0999", "01000", "1000 ", " 1000", "B-1000", "1OOO", "\u0661\u0660\u0660\u0660"]
+)
+def test_what_is_no_postcode_has_no_centre(directory: Directory, text: str) -> None:
+    assert [directory.centre(network, text) for network in ("112", "101")] == [None, None]
 
 
 def test_ten_centres_for_112_and_eleven_for_101(directory: Directory) -> None:
