@@ -1,0 +1,87 @@
+"""`belswitch emergency`: what a call for help would do, line by line, without placing one (R-EMG).
+
+Every answer comes from the function that decides about a call on the wire (`emergency.dispatch`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from switch.cli import line_store
+from switch.cli.common import (
+    ConfigOption,
+    JsonOption,
+    config_directory,
+    fail_with_faults,
+    load_config,
+    print_json,
+    run,
+)
+
+if TYPE_CHECKING:
+    from emergency.psap import Directory
+    from switch.call.help import Setup
+    from switch.config.model import Config
+
+TOKEN = "what-if"
+"""In the ids of documents that are shown and never sent."""
+
+group = typer.Typer(
+    help="Calls for help: where they go, what centres are told; nothing is ever sent.", no_args_is_help=True
+)
+
+LineOption = Annotated[str, typer.Option("--line", metavar="LINE", help="Its user, or one of its numbers.")]
+
+
+@group.command("test")
+def told(line: LineOption, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """What a test call of a line is told: the centre, and the location in words."""
+    settings, setup = configured(config)
+    facts = _test(settings, setup, line)
+    if json:
+        print_json(facts)
+    else:
+        print(facts["text"], end="")
+
+
+def _test(settings: Config, setup: Setup, name: str) -> dict[str, Any]:
+    from emergency.answer import test_answer
+    from switch.call.help import address_of, dispatch_for
+    from switch.net.clock import SystemClock
+
+    line = run(line_store.find(settings, name))
+    service = setup.directory.numbers.recognise("112")
+    assert service is not None  # the loader wants it
+    number = name if name in line.numbers else line.number
+    wall_ns = SystemClock().moment().wall_ns
+    found = dispatch_for(line, service, number, setup, token=TOKEN, wall_ns=wall_ns)
+    route = found.route
+    return {
+        "line": line.user,
+        "number": number,
+        "centre": {"id": route.centre.id, "name": route.centre.name},
+        "alarm": route.alarm.value if route.alarm is not None else "",
+        "text": test_answer(found, address_of(line)),
+    }
+
+
+def configured(given: Path | None) -> tuple[Config, Setup]:
+    """The switch's configuration and what of it decides about calls for help; faults end the command."""
+    from switch.call.help import Setup
+    from switch.configuration import provider_of
+
+    directory, settings = load_config(given)
+    return settings, Setup(emergency_directory(directory), provider_of(settings), settings.sip.domain)
+
+
+def emergency_directory(given: Path | None) -> Directory:
+    """The centres and gateways of a configuration; their faults end the command."""
+    from emergency.loader import load
+
+    loaded = load(config_directory(given))
+    if loaded.directory is None:
+        fail_with_faults([str(fault) for fault in loaded.faults])
+    return loaded.directory
