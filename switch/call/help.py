@@ -103,8 +103,7 @@ class HelpDesk:
     def dispatch(self, service: Service, line: Line | None, number: str, now: Moment, token: str) -> Dispatch:
         """Where a call of this line goes, presenting `number`, and what travels with it; `token` makes the
         ids of the documents."""
-        settings = self.settings
-        setup = Setup(settings.emergency, settings.provider, settings.domain)
+        setup = setup_of(self.settings)
         return dispatch_for(line, service, number, setup, token=token, wall_ns=now.wall_ns)
 
     def plan(self, found: Dispatch, request: Request, caller: str, hops: int, token: str) -> RoutePlan:
@@ -196,6 +195,11 @@ class Setup:
     directory: Directory
     provider: Provider
     domain: str
+
+
+def setup_of(settings: Settings) -> Setup:
+    """Out of all that a core is built with."""
+    return Setup(settings.emergency, settings.provider, settings.domain)
 
 
 def dispatch_for(

@@ -12,9 +12,11 @@ import typer
 
 from switch.cli import line_store
 from switch.cli.common import (
+    FAILED,
     ConfigOption,
     JsonOption,
     config_directory,
+    console,
     fail_with_faults,
     load_config,
     print_json,
@@ -45,6 +47,35 @@ def told(line: LineOption, config: ConfigOption = None, json: JsonOption = False
         print_json(facts)
     else:
         print(facts["text"], end="")
+
+
+@group.command()
+def audit(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Ask every line that is not terminated where its call for help goes; 1 when any has an alarm.
+
+    The same is done by a running switch, at start and once a day.
+    """
+    from dataclasses import asdict
+
+    from switch.call.audit import audit as audited
+    from switch.net.clock import SystemClock
+
+    settings, setup = configured(config)
+    result = audited(run(line_store.read(settings)), setup, SystemClock().moment().wall_ns)
+    findings = [asdict(finding) for finding in result.findings]
+    if json:
+        print_json({"checked": result.checked, "without_route": result.without_route, "lines": findings})
+    else:
+        from switch.cli.tables import findings_table
+
+        if findings:
+            console().print(findings_table(findings))
+        print(
+            f"{result.checked} lines checked, {len(findings)} with an alarm, {result.without_route} without a"
+            " route to the centre of their address"
+        )
+    if findings:
+        raise typer.Exit(FAILED)
 
 
 def _test(settings: Config, setup: Setup, name: str) -> dict[str, Any]:

@@ -174,6 +174,24 @@ def usage_table(rows: Sequence[Row]) -> Table:
     return table
 
 
+def findings_table(findings: Iterable[Row]) -> Table:
+    """Lines whose call for help needs looking at, those without a route first."""
+    table = _table("")
+    for name in ("Number", "User", "State", "Route", "Alarm"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("Why", overflow="fold")
+    for finding in sorted(findings, key=lambda finding: bool(finding["routed"])):
+        table.add_row(
+            finding["number"],
+            finding["user"],
+            Text(finding["state"], _LINE_STATE.get(finding["state"], "red")),
+            Text("own centre", "green") if finding["routed"] else Text("none", "bold red"),
+            " ".join(finding["alarms"]),
+            "; ".join(finding["reasons"]),
+        )
+    return table
+
+
 def facts_table(facts: Row) -> Table:
     """One thing: names on the left, values on the right."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,3 +89,54 @@ def test_a_faulty_directory_of_centres_is_wrong_configuration(
     result = belswitch("emergency", *command)
     assert (result.exit_code, result.stdout) == (2, "")
     assert "gateways.toml:" in result.stderr
+
+
+# --- audit --------------------------------------------------------------------------------------------------
+
+
+def test_good_lines_pass_the_audit(belswitch: Command, directory: Path, as_json: Callable[..., Any]) -> None:
+    put(directory, BAKERY, GONE)
+    result = belswitch("emergency", "audit")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "1 lines checked, 0 with an alarm, 0 without a route to the centre of their address\n",
+    )
+    assert as_json("emergency", "audit") == {"checked": 1, "without_route": 0, "lines": []}
+
+
+def test_the_lab_passes_the_audit(belswitch: Command, directory: Path) -> None:
+    assert belswitch("line", "import", str(directory / "lab" / "lines.toml")).exit_code == 0
+    result = belswitch("emergency", "audit")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("3 lines checked, 0 with an alarm")
+
+
+def test_the_audit_lists_lines_with_alarms_and_fails(belswitch: Command, directory: Path) -> None:
+    put(directory, BAKERY, STREETLESS, NOWHERE, GONE)
+    result = belswitch("emergency", "audit", "--json")
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert (told["checked"], told["without_route"]) == (3, 1)
+    assert told["lines"] == [
+        {
+            "user": "nowhere",
+            "number": "+3222345678",
+            "state": "active",
+            "routed": False,
+            "alarms": ["address-missing"],
+            "reasons": ["default centre: the line has no registered address"],
+        },
+        {
+            "user": "streetless",
+            "number": "+3281234567",
+            "state": "active",
+            "routed": True,
+            "alarms": ["address-faulty"],
+            "reasons": ["centre of the registered postcode: street is missing"],
+        },
+    ]
+    result = belswitch("emergency", "audit")
+    assert result.exit_code == 1
+    rows = result.stdout.splitlines()
+    assert rows[-1] == "3 lines checked, 2 with an alarm, 1 without a route to the centre of their address"
+    assert [row.split()[1] for row in rows[3:5]] == ["nowhere", "streetless"]
