@@ -31,11 +31,31 @@ if TYPE_CHECKING:
 TOKEN = "what-if"
 """In the ids of documents that are shown and never sent."""
 
+TEST_URN = "urn:service:test.sos"
+
 group = typer.Typer(
     help="Calls for help: where they go, what centres are told; nothing is ever sent.", no_args_is_help=True
 )
 
 LineOption = Annotated[str, typer.Option("--line", metavar="LINE", help="Its user, or one of its numbers.")]
+
+
+@group.command()
+def route(
+    line: LineOption,
+    dial: Annotated[str, typer.Option(metavar="NUMBER", help="What is dialled: 112, a URI, a service URN.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Where a call for help from a line goes, and with which documents."""
+    settings, setup = configured(config)
+    facts = _route(settings, setup, line, dial)
+    if json:
+        print_json(facts)
+        return
+    from switch.cli.tables import emergency_report
+
+    console().print(emergency_report(facts))
 
 
 @group.command("test")
@@ -76,6 +96,39 @@ def audit(config: ConfigOption = None, json: JsonOption = False) -> None:
         )
     if findings:
         raise typer.Exit(FAILED)
+
+
+def _route(settings: Config, setup: Setup, name: str, dialled: str) -> dict[str, Any]:
+    from switch.call.help import dispatch_for
+    from switch.net.clock import SystemClock
+
+    line = run(line_store.find(settings, name))
+    number = name if name in line.numbers else line.number
+    facts: dict[str, Any] = {"line": line.user, "number": number, "state": line.state, "dialled": dialled}
+    service = setup.directory.numbers.recognise(dialled)
+    if service is None:
+        return facts | {"class": "test" if dialled.strip().lower() == TEST_URN else "ordinary"}
+    facts |= {"class": service.kind, "service": service.number, "urn": service.urn, "label": service.label}
+    if not service.is_emergency:
+        return facts
+    found = dispatch_for(line, service, number, setup, token=TOKEN, wall_ns=SystemClock().moment().wall_ns)
+    route = found.route
+    return facts | {
+        "centre": {"id": route.centre.id, "name": route.centre.name},
+        "gateways": [
+            {
+                "id": gateway.id,
+                "host": gateway.host,
+                "port": gateway.port,
+                "request_uri": gateway.request_uri(service),
+                "documents": gateway.body,
+            }
+            for gateway in route.gateways
+        ],
+        "locations": [part.content.decode() for part in found.locations],
+        "alarm": route.alarm.value if route.alarm is not None else "",
+        "reason": route.reason,
+    }
 
 
 def _test(settings: Config, setup: Setup, name: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from switch.net.store import Store
 from switch.routing.lines import Line
 from switch.sip.auth import Account
+from tests.emergency.support import civic, valid
 from tests.switch.cli.conftest import Command
 
 NOBODY = Account({}, ())
@@ -43,6 +45,108 @@ def put(directory: Path, *lines: Line) -> None:
     asyncio.run(fill())
 
 
+# --- route --------------------------------------------------------------------------------------------------
+
+
+def test_the_route_is_that_of_a_call_on_the_wire(directory: Path, as_json: Callable[..., Any]) -> None:
+    put(directory, BAKERY)
+    facts = as_json("emergency", "route", "--line=+3216234568", "--dial=112")
+    (location,) = facts.pop("locations")
+    gateway = {"host": "127.0.0.1", "request_uri": "urn:service:sos", "documents": True}
+    assert facts == {
+        "line": "bakery",
+        "number": "+3216234568",
+        "state": "active",
+        "dialled": "112",
+        "class": "emergency",
+        "service": "112",
+        "urn": "urn:service:sos",
+        "label": facts["label"],
+        "centre": {"id": "112-flemish-brabant", "name": facts["centre"]["name"]},
+        "gateways": [
+            {"id": "psap-gw1", "port": 5090} | gateway,
+            {"id": "psap-gw2", "port": 5091} | gateway,
+        ],
+        "alarm": "",
+        "reason": "centre of the registered postcode",
+    }
+    place = civic(valid(location.encode(), "pidf"))
+    assert (place["PC"], place["RD"], place["HNO"]) == ("3001", "Naamsesteenweg", "12")
+    assert b"tel:+3216234568" in location.encode()
+
+
+@pytest.mark.parametrize(
+    ("dialled", "centre"),
+    [
+        ("101", "101-flemish-brabant"),
+        ("urn:service:sos.police", "101-flemish-brabant"),
+        ("tel:112;phone-context=+32", "112-flemish-brabant"),
+        ("sip:+32100@switch.example", "112-flemish-brabant"),
+    ],
+)
+def test_every_spelling_of_a_service(
+    dialled: str, centre: str, directory: Path, as_json: Callable[..., Any]
+) -> None:
+    put(directory, BAKERY)
+    facts = as_json("emergency", "route", "--line=bakery", f"--dial={dialled}")
+    assert (facts["class"], facts["centre"]["id"]) == ("emergency", centre)
+
+
+@pytest.mark.parametrize(
+    ("dialled", "cls", "service"),
+    [
+        ("1813", "helpline", "1813"),
+        ("070 245 245", "helpline", "+3270245245"),
+        ("0478123456", "ordinary", None),
+        ("1123", "ordinary", None),
+        ("0112", "ordinary", None),
+        ("urn:service:test.sos", "test", None),
+    ],
+)
+def test_what_no_centre_answers_is_said(
+    dialled: str, cls: str, service: str | None, directory: Path, as_json: Callable[..., Any]
+) -> None:
+    put(directory, BAKERY)
+    facts = as_json("emergency", "route", "--line=bakery", f"--dial={dialled}")
+    assert (facts["class"], facts.get("service")) == (cls, service)
+    assert "centre" not in facts
+
+
+def test_a_faulty_address_shows_with_its_alarm(
+    belswitch: Command, directory: Path, as_json: Callable[..., Any]
+) -> None:
+    put(directory, NOWHERE)
+    facts = as_json("emergency", "route", "--line=nowhere", "--dial=112")
+    assert (facts["alarm"], facts["locations"]) == ("address-missing", [])
+    assert facts["reason"] == "default centre: the line has no registered address"
+    rows = belswitch("emergency", "route", "--line=nowhere", "--dial=112").stdout.splitlines()
+    assert [row.split()[0] for row in rows] == [
+        *("line", "dialled", "service", "centre", "why", "alarm", "gateway", "gateway")
+    ]
+    assert "gateway 2  psap-gw2 at 127.0.0.1 port 5091: urn:service:sos" in [row.strip() for row in rows]
+
+
+def test_what_an_address_holds_is_shown_as_it_is(belswitch: Command, directory: Path) -> None:
+    """Also where it looks like markup for the terminal."""
+    put(directory, replace(BAKERY, address=ADDRESS | {"name": "[/bold] [red]Café", "number": "[/x]"}))
+    shown = belswitch("emergency", "route", "--line=bakery", "--dial=112")
+    assert shown.exit_code == 0
+    assert "[/bold] [red]Café" in "".join(shown.stdout.split("\n")).replace("  ", "")
+    audited = belswitch("emergency", "audit")
+    assert audited.exit_code == 1
+    assert "'[/x]'" in audited.stdout
+
+
+def test_for_people_an_ordinary_number_takes_two_lines(belswitch: Command, directory: Path) -> None:
+    put(directory, BAKERY)
+    result = belswitch("emergency", "route", "--line=bakery", "--dial=0478123456")
+    assert result.exit_code == 0
+    assert [row.rstrip() for row in result.stdout.splitlines()] == [
+        "line     +3216234567 (bakery, active)",
+        "dialled  0478123456: an ordinary number, no call for help",
+    ]
+
+
 # --- test ---------------------------------------------------------------------------------------------------
 
 
@@ -71,7 +175,7 @@ def test_a_line_without_address_is_told_so(directory: Path, as_json: Callable[..
     assert "Location: none is registered" in facts["text"]
 
 
-@pytest.mark.parametrize("command", [["test"]])
+@pytest.mark.parametrize("command", [["test"], ["route", "--dial=112"]])
 def test_an_unknown_line_fails(command: list[str], belswitch: Command, directory: Path) -> None:
     put(directory, BAKERY)
     result = belswitch("emergency", *command, "--line=stranger")
@@ -79,7 +183,9 @@ def test_an_unknown_line_fails(command: list[str], belswitch: Command, directory
     assert result.stderr == "belswitch: there is no line stranger\n"
 
 
-@pytest.mark.parametrize("command", [["test", "--line=bakery"]])
+@pytest.mark.parametrize(
+    "command", [["test", "--line=bakery"], ["route", "--line=bakery", "--dial=112"], ["audit"]]
+)
 def test_a_faulty_directory_of_centres_is_wrong_configuration(
     command: list[str], belswitch: Command, directory: Path
 ) -> None:
