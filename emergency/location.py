@@ -16,7 +16,8 @@ LAST_POSTCODE = 9999
 
 _REQUIRED = ("country", "postcode", "municipality", "street", "number", "name", "language")
 _LONGEST = 100
-_OTHER = {"nl": "fr", "fr": "nl", "de": "fr"}  # of a bilingual municipality
+OTHER_LANGUAGE = {"nl": "fr", "fr": "nl", "de": "fr"}
+"""That of the `..._other` fields of an address, by its own."""
 
 
 def postcode_number(postcode: str) -> int | None:
@@ -61,7 +62,7 @@ class Address:
         told = replace(
             self, language=language, municipality_other="", sub_municipality_other="", street_other=""
         )
-        if language != _OTHER.get(self.language):
+        if language != OTHER_LANGUAGE.get(self.language):
             return told
         return replace(
             told,

@@ -83,7 +83,7 @@ def _civic(address: Address, province: Province | None) -> Element:
         optional("ca:FLR", address.floor),
         optional("ca:NAM", address.name),
         optional("ca:PC", address.postcode),
-        optional("ca:UNIT", _unit(address.box, language)),
+        optional("ca:UNIT", unit(address.box, language)),
         attributes={"xml:lang": language},
     )
 
@@ -94,7 +94,7 @@ def _country(address: Address) -> str:
     return country if _COUNTRY.fullmatch(country) else ""
 
 
-def _unit(box: str, language: str) -> str:
+def unit(box: str, language: str) -> str:
     """A letter box with the word for it, in the language of the document: `bus 3`, `boîte 3`."""
     text = clean(box)
     word, bare = _BOX.get(language), _BOX_WORD.sub("", text, count=1) if _BOX_WORD.match(text) else text

@@ -13,8 +13,10 @@ from prometheus_client import CollectorRegistry
 
 from switch import configuration as configured
 from switch.call.charging import month_before
+from switch.call.help import setup_of
 from switch.configuration import Configuration, settings_of
 from switch.core import Switch
+from switch.net.auditor import Auditor
 from switch.net.clock import SystemClock, SystemEntropy
 from switch.net.driver import Driver
 from switch.net.http import HttpListener
@@ -89,6 +91,7 @@ class App:
         self._entropy = entropy or SystemEntropy()
         self._relays = RelayPool(self._on_relay)
         self.webhook: Webhook | None = None
+        self.auditor: Auditor | None = None
         self._resolver: Resolver | None = None
         self._http: HttpListener | None = None
         self._operator: OperatorListener | None = None
@@ -170,6 +173,13 @@ class App:
                 chance=self._entropy.below,
             )
             self.webhook.start()
+        self.auditor = Auditor(
+            lines=lambda: self.core.lines.by_user.values(),
+            setup=lambda: setup_of(self.core.settings),
+            now=self.clock.moment,
+            log=self.log,
+        )
+        self.auditor.start()
         gc.collect()
         gc.freeze()  # tariffs and code are for ever; the collector need not look at them again
         gc.set_threshold(50_000, 20, 50)
@@ -225,7 +235,7 @@ class App:
             await asyncio.sleep(0.05)
 
     async def _close(self) -> bool:
-        for part in (self._http, self._resolver, self.webhook):
+        for part in (self._http, self._resolver, self.webhook, self.auditor):
             if part is not None:
                 await part.close()
         if self._lag_task is not None:
@@ -263,6 +273,8 @@ class App:
         if self._resolver is not None:
             self._resolver.ask_now()
         await self.reload_lines()
+        if self.auditor is not None:
+            self.auditor.ask_now()
         self.log.info("reloaded")
         return []
 

@@ -7,15 +7,16 @@ gateway takes, in which order gateways are tried and how it looks in SIP is deci
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from dataclasses import fields as fields_of
 from typing import Any
 
-from emergency.additional_data import Caller
+from emergency.additional_data import Caller, Provider
 from emergency.callback import CallbackWindow
 from emergency.dispatch import Dispatch, dispatch, test_answer
 from emergency.location import Address as CivicAddress
 from emergency.numbers import Service
-from emergency.psap import Gateway
+from emergency.psap import Directory, Gateway
 from switch.call.admission import HelpFacts
 from switch.call.running import UNPROVEN
 from switch.malformed import Malformed
@@ -102,18 +103,8 @@ class HelpDesk:
     def dispatch(self, service: Service, line: Line | None, number: str, now: Moment, token: str) -> Dispatch:
         """Where a call of this line goes, presenting `number`, and what travels with it; `token` makes the
         ids of the documents."""
-        settings = self.settings
-        address = civic(line.address) if line is not None and line.address is not None else None
-        return dispatch(
-            service,
-            caller_of(line, address, number),
-            address,
-            settings.emergency,
-            settings.provider,
-            token=token,
-            domain=settings.domain,
-            wall_ns=now.wall_ns,
-        )
+        setup = setup_of(self.settings)
+        return dispatch_for(line, service, number, setup, token=token, wall_ns=now.wall_ns)
 
     def rehearse(self, uri: str, line: Line, now: Moment) -> str | None:
         """What a test call of this line is told: centre and place; None for a service that there is not."""
@@ -205,6 +196,43 @@ class HelpDesk:
         return way is not None and way.up
 
 
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What of the configuration decides about a call for help."""
+
+    directory: Directory
+    provider: Provider
+    domain: str
+
+
+def setup_of(settings: Settings) -> Setup:
+    """Out of all that a core is built with."""
+    return Setup(settings.emergency, settings.provider, settings.domain)
+
+
+def dispatch_for(
+    line: Line | None, service: Service, number: str, setup: Setup, *, token: str, wall_ns: int
+) -> Dispatch:
+    """Where a call of this line goes, presenting `number`, and with what: the answer for a call on the wire,
+    the audit and the what-if."""
+    address = address_of(line)
+    return dispatch(
+        service,
+        caller_of(line, address, number),
+        address,
+        setup.directory,
+        setup.provider,
+        token=token,
+        domain=setup.domain,
+        wall_ns=wall_ns,
+    )
+
+
+def address_of(line: Line | None) -> CivicAddress | None:
+    """The registered address of a line; None where there is none."""
+    return civic(line.address) if line is not None and line.address is not None else None
+
+
 def gateway_name(gateway: Gateway) -> str:
     """What a gateway is called among those that are probed; a trunk may bear the same id."""
     return f"gateway {gateway.id}"
@@ -236,12 +264,11 @@ def facts_of(found: Dispatch) -> HelpFacts:
 
 def caller_of(line: Line | None, address: CivicAddress | None, number: str) -> Caller:
     """The line as a centre is told of it."""
-    softphone = line is not None and line.kind == "softphone"
     return Caller(
         number,
         address.name if address is not None else "",
         address.language if address is not None else "",
-        "Nomadic" if softphone else "Fixed",
+        "Nomadic" if line is not None and line.nomadic else "Fixed",
     )
 
 

@@ -17,6 +17,12 @@ from rating.money import show
 _STATE = {"trying": "yellow", "ringing": "yellow", "answered": "green"}
 _OUTCOME = {"answered": "green", "refused": "red", "failed": "red", "rejected": "red"}
 _LINE_STATE = {"active": "green", "limited": "yellow", "restricted": "yellow"}
+_ROUTED = {
+    "emergency": "an emergency service, answered by a centre",
+    "helpline": "a free helpline, over ordinary trunks",
+    "test": "a test call, which no centre gets; `emergency test` tells the answer",
+    "ordinary": "an ordinary number, no call for help",
+}
 Row = Mapping[str, Any]
 
 
@@ -174,13 +180,54 @@ def usage_table(rows: Sequence[Row]) -> Table:
     return table
 
 
+def emergency_report(answer: Row) -> Group:
+    """Where a call for help goes: the facts, then the documents as they are sent."""
+    facts = {
+        "line": f"{answer['number']} ({answer['line']}, {answer['state']})",
+        "dialled": f"{answer['dialled']}: {_ROUTED[answer['class']]}",
+    }
+    if "service" in answer:
+        facts["service"] = f"{answer['service']}, {answer['label']}, {answer['urn']}"
+    if "centre" not in answer:
+        return Group(facts_table(facts))
+    facts["centre"] = f"{answer['centre']['name']} ({answer['centre']['id']})"
+    facts["why"] = answer["reason"]
+    facts["alarm"] = answer["alarm"] or "none"
+    for at, gateway in enumerate(answer["gateways"], 1):
+        without = "" if gateway["documents"] else ", without documents"
+        facts[f"gateway {at}"] = (
+            f"{gateway['id']} at {gateway['host']} port {gateway['port']}: {gateway['request_uri']}{without}"
+        )
+    for at, document in enumerate(answer["locations"], 1):
+        facts[f"location {at}"] = document
+    return Group(facts_table(facts))
+
+
+def findings_table(findings: Iterable[Row]) -> Table:
+    """Lines whose call for help needs looking at, those without a route first."""
+    table = _table("")
+    for name in ("Number", "User", "State", "Route", "Alarm"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("Why", overflow="fold")
+    for finding in sorted(findings, key=lambda finding: bool(finding["routed"])):
+        table.add_row(
+            finding["number"],
+            finding["user"],
+            Text(finding["state"], _LINE_STATE.get(finding["state"], "red")),
+            Text("own centre", "green") if finding["routed"] else Text("none", "bold red"),
+            " ".join(finding["alarms"]),
+            Text("; ".join(finding["reasons"])),
+        )
+    return table
+
+
 def facts_table(facts: Row) -> Table:
     """One thing: names on the left, values on the right."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts.items():
-        table.add_row(name, str(value))
+        table.add_row(name, Text(str(value)))
     return table
 
 

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from rating.money import EURO
 from switch.call.sums import Histogram
 from switch.core import Switch
+from switch.net.auditor import Auditor
 from switch.net.driver import Driver
 from switch.net.journal import Journal
 from switch.net.udp import UdpListener
@@ -33,6 +34,7 @@ class Observed(Protocol):
     listeners: list[UdpListener]
     loop_lag_s: float
     webhook: Webhook | None
+    auditor: Auditor | None
 
     def relay_stats(self) -> dict[str, int]:
         """The relays' own counters."""
@@ -78,6 +80,7 @@ class AppCollector(Collector):
         yield from self._media()
         yield from self._records()
         yield from self._notices()
+        yield from self._audit()
 
     def _calls(self) -> Iterator[Metric]:
         core, sums = self._app.core, self._app.core.sums
@@ -265,6 +268,24 @@ class AppCollector(Collector):
         yield _counter("belswitch_notice_failures", "Attempts that failed (tried again).", webhook.failures)
         yield _counter("belswitch_notices_refused", "Notices the endpoint called wrong.", webhook.refused)
         yield _gauge("belswitch_notices_waiting", "Notices to be tried again.", webhook.waiting)
+
+    def _audit(self) -> Iterator[Metric]:
+        """Nothing before the first audit has ended: 0 would say that all is well."""
+        auditor = self._app.auditor
+        if auditor is None or auditor.last is None:
+            return
+        audit = auditor.last
+        yield _gauge(
+            "belswitch_emergency_lines_checked", "Lines asked where their call for help goes.", audit.checked
+        )
+        yield _gauge(
+            "belswitch_emergency_lines_without_route",
+            "Lines whose call for help would not reach the centre of their address: must be 0.",
+            audit.without_route,
+        )
+        yield _gauge(
+            "belswitch_emergency_audit_age_seconds", "Since the last audit of the lines.", auditor.age_s
+        )
 
 
 async def render(registry: CollectorRegistry) -> bytes:

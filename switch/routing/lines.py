@@ -40,6 +40,11 @@ class Line:
         """The main number: what the line is called by in records."""
         return self.numbers[0]
 
+    @property
+    def nomadic(self) -> bool:
+        """Whether it may be used elsewhere than at its address (R-EMG-02)."""
+        return self.kind == "softphone"
+
 
 @dataclass(slots=True)
 class LineTable:

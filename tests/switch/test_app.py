@@ -21,9 +21,10 @@ from switch.app import App
 from switch.config.loader import default_config_dir, load_config
 from switch.configuration import Configuration
 from switch.net import relays
+from switch.net.clock import SystemClock
 from switch.net.operator import AlreadyRunning, OperatorError, ask
 from switch.net.store import Store
-from switch.ports import CallEnded, RelayDied, ThresholdCrossed
+from switch.ports import NS_PER_S, CallEnded, Moment, RelayDied, ThresholdCrossed
 from switch.routing.lines import Line
 from switch.sip.auth import Account
 from tests.sim.text import Sip, read, sdp
@@ -597,3 +598,51 @@ async def test_a_fault_of_ours_is_an_error_in_the_log_and_a_call_is_not(
     assert [level for level, event, _ in running.log.events if event == "internal_error"] == ["error"]
     monkeypatch.undo()
     await running.call("goes-on")
+
+
+async def test_calls_for_help_are_audited_at_start_daily_and_after_a_reload(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line of this site has no address: the default centre would answer it."""
+    await site.app.start()
+    await until(lambda: site.log.facts("emergency_audit"))
+    found = {"checked": 1, "without_route": 1, "with_alarm": 1, "lines": [LINE.number]}
+    assert [event for event in site.log.events if event[1] == "emergency_audit"] == [
+        ("error", "emergency_audit", found)
+    ]
+    metrics = (await site.http("/metrics"))[1]
+    assert "belswitch_emergency_lines_checked 1.0" in metrics
+    assert "belswitch_emergency_lines_without_route 1.0" in metrics
+    assert 0 <= float(metrics.partition("\nbelswitch_emergency_audit_age_seconds ")[2].split()[0]) < 60
+
+    address = {
+        "country": "BE",
+        "postcode": "3001",
+        "municipality": "Leuven",
+        "street": "Naamsesteenweg",
+        "number": "12",
+        "name": "Bakkerij Peeters BV",
+        "language": "nl",
+    }
+    await site.store.put_lines([replace(LINE, address=address)], replace=True)
+    monkeypatch.setattr("switch.net.auditor.EVERY_S", 0.01)
+    assert await site.app.reload() == []
+    await until(lambda: len(site.log.facts("emergency_audit")) > 2)
+    assert site.log.facts("emergency_audit")[-1]["without_route"] == 0
+    assert "belswitch_emergency_lines_without_route 0.0" in (await site.http("/metrics"))[1]
+
+
+async def test_the_age_of_the_audit_is_by_the_clock_that_was_given(site: Site) -> None:
+    class Clock(SystemClock):
+        ahead_ns = 0
+
+        def moment(self) -> Moment:
+            now = super().moment()
+            return Moment(now.mono_ns + self.ahead_ns, now.wall_ns)
+
+    site.app.clock = clock = Clock()
+    await site.app.start()
+    await until(lambda: site.log.facts("emergency_audit"))
+    clock.ahead_ns = 3600 * NS_PER_S
+    assert site.app.auditor is not None
+    assert 3600 <= site.app.auditor.age_s < 3660

@@ -11,7 +11,18 @@ HEAVY = ("pydantic", "structlog", "asyncio_dgram", "aiosqlite", "uvicorn", "holi
 def test_help_names_every_command(belswitch: Command) -> None:
     result = belswitch("--help")
     assert result.exit_code == 0
-    for name in ("lab", "serve", "check", "calls", "registrations", "status", "end", "cdr", "line"):
+    for name in (
+        "lab",
+        "serve",
+        "check",
+        "calls",
+        "registrations",
+        "status",
+        "end",
+        "cdr",
+        "line",
+        "emergency",
+    ):
         assert name in result.stdout
 
 

@@ -1,0 +1,171 @@
+"""`belswitch emergency`: what a call for help would do, line by line, without placing one (R-EMG).
+
+Every answer comes from the function that decides about a call on the wire (`emergency.dispatch`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from switch.cli import line_store
+from switch.cli.common import (
+    FAILED,
+    ConfigOption,
+    JsonOption,
+    config_directory,
+    console,
+    fail_with_faults,
+    load_config,
+    print_json,
+    run,
+)
+
+if TYPE_CHECKING:
+    from emergency.psap import Directory
+    from switch.call.help import Setup
+    from switch.config.model import Config
+
+TOKEN = "what-if"
+"""In the ids of documents that are shown and never sent."""
+
+TEST_URN = "urn:service:test.sos"
+
+group = typer.Typer(
+    help="Calls for help: where they go, what centres are told; nothing is ever sent.", no_args_is_help=True
+)
+
+LineOption = Annotated[str, typer.Option("--line", metavar="LINE", help="Its user, or one of its numbers.")]
+
+
+@group.command()
+def route(
+    line: LineOption,
+    dial: Annotated[str, typer.Option(metavar="NUMBER", help="What is dialled: 112, a URI, a service URN.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Where a call for help from a line goes, and with which documents."""
+    settings, setup = configured(config)
+    facts = _route(settings, setup, line, dial)
+    if json:
+        print_json(facts)
+        return
+    from switch.cli.tables import emergency_report
+
+    console().print(emergency_report(facts))
+
+
+@group.command("test")
+def told(line: LineOption, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """What a test call of a line is told: the centre, and the location in words."""
+    settings, setup = configured(config)
+    facts = _test(settings, setup, line)
+    if json:
+        print_json(facts)
+    else:
+        print(facts["text"], end="")
+
+
+@group.command()
+def audit(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Ask every line that is not terminated where its call for help goes; 1 when any has an alarm.
+
+    The same is done by a running switch, at start and once a day.
+    """
+    from dataclasses import asdict
+
+    from switch.call.audit import audit as audited
+    from switch.net.clock import SystemClock
+
+    settings, setup = configured(config)
+    result = audited(run(line_store.read(settings)), setup, SystemClock().moment().wall_ns)
+    findings = [asdict(finding) for finding in result.findings]
+    if json:
+        print_json({"checked": result.checked, "without_route": result.without_route, "lines": findings})
+    else:
+        from switch.cli.tables import findings_table
+
+        if findings:
+            console().print(findings_table(findings))
+        print(
+            f"{result.checked} lines checked, {len(findings)} with an alarm, {result.without_route} without a"
+            " route to the centre of their address"
+        )
+    if findings:
+        raise typer.Exit(FAILED)
+
+
+def _route(settings: Config, setup: Setup, name: str, dialled: str) -> dict[str, Any]:
+    from switch.call.help import dispatch_for
+    from switch.net.clock import SystemClock
+
+    line = run(line_store.find(settings, name))
+    number = name if name in line.numbers else line.number
+    facts: dict[str, Any] = {"line": line.user, "number": number, "state": line.state, "dialled": dialled}
+    service = setup.directory.numbers.recognise(dialled)
+    if service is None:
+        return facts | {"class": "test" if dialled.strip().lower() == TEST_URN else "ordinary"}
+    facts |= {"class": service.kind, "service": service.number, "urn": service.urn, "label": service.label}
+    if not service.is_emergency:
+        return facts
+    found = dispatch_for(line, service, number, setup, token=TOKEN, wall_ns=SystemClock().moment().wall_ns)
+    route = found.route
+    return facts | {
+        "centre": {"id": route.centre.id, "name": route.centre.name},
+        "gateways": [
+            {
+                "id": gateway.id,
+                "host": gateway.host,
+                "port": gateway.port,
+                "request_uri": gateway.request_uri(service),
+                "documents": gateway.body,
+            }
+            for gateway in route.gateways
+        ],
+        "locations": [part.content.decode() for part in found.locations],
+        "alarm": route.alarm.value if route.alarm is not None else "",
+        "reason": route.reason,
+    }
+
+
+def _test(settings: Config, setup: Setup, name: str) -> dict[str, Any]:
+    from emergency.answer import test_answer
+    from switch.call.help import address_of, dispatch_for
+    from switch.net.clock import SystemClock
+
+    line = run(line_store.find(settings, name))
+    service = setup.directory.numbers.recognise("112")
+    assert service is not None  # the loader wants it
+    number = name if name in line.numbers else line.number
+    wall_ns = SystemClock().moment().wall_ns
+    found = dispatch_for(line, service, number, setup, token=TOKEN, wall_ns=wall_ns)
+    route = found.route
+    return {
+        "line": line.user,
+        "number": number,
+        "centre": {"id": route.centre.id, "name": route.centre.name},
+        "alarm": route.alarm.value if route.alarm is not None else "",
+        "text": test_answer(found, address_of(line)),
+    }
+
+
+def configured(given: Path | None) -> tuple[Config, Setup]:
+    """The switch's configuration and what of it decides about calls for help; faults end the command."""
+    from switch.call.help import Setup
+    from switch.configuration import provider_of
+
+    directory, settings = load_config(given)
+    return settings, Setup(emergency_directory(directory), provider_of(settings), settings.sip.domain)
+
+
+def emergency_directory(given: Path | None) -> Directory:
+    """The centres and gateways of a configuration; their faults end the command."""
+    from emergency.loader import load
+
+    loaded = load(config_directory(given))
+    if loaded.directory is None:
+        fail_with_faults([str(fault) for fault in loaded.faults])
+    return loaded.directory

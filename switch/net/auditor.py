@@ -1,0 +1,95 @@
+"""The audit of every line's call for help while the switch runs: at start, once a day, and when asked.
+
+It shares the loop with the calls, a line at a time: half a millisecond, then a longer pause. A thread would
+keep the interpreter for five before it gave way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+from switch.call.audit import Audit, auditing, summed
+from switch.call.help import Setup
+from switch.ports import NS_PER_S, Moment
+from switch.routing.lines import Line
+
+EVERY_S = 86_400.0
+PAUSE_S = 0.01
+MOST_NAMED = 20
+"""Lines that the log names; `belswitch emergency audit` lists them all."""
+
+
+class Auditor:
+    """Runs the audit and keeps the last result."""
+
+    def __init__(
+        self,
+        *,
+        lines: Callable[[], Iterable[Line]],
+        setup: Callable[[], Setup],
+        now: Callable[[], Moment],
+        log: Any,
+    ) -> None:
+        self.last: Audit | None = None
+        self._lines = lines
+        self._setup = setup
+        self._now = now
+        self._log = log
+        self._ended = now()
+        self._asked = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def age_s(self) -> float:
+        """How long ago the last audit ended."""
+        return (self._now().mono_ns - self._ended.mono_ns) / NS_PER_S
+
+    def start(self) -> None:
+        """Audit now, and then daily."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="auditor")
+
+    def ask_now(self) -> None:
+        """Centres or lines have changed: audit them again, after one that runs already."""
+        self._asked.set()
+
+    async def close(self) -> None:
+        """No more audits."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            self._asked.clear()
+            try:
+                await self._audit()
+            except Exception as error:  # tomorrow is another day; until then the age of the last one tells
+                self._log.error("emergency_audit_failed", error=repr(error))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_S):
+                    await self._asked.wait()
+
+    async def _audit(self) -> None:
+        results = []
+        for result in auditing(tuple(self._lines()), self._setup(), self._now().wall_ns):
+            results.append(result)
+            await asyncio.sleep(PAUSE_S)
+        self.last = summed(results)
+        self._ended = self._now()
+        self._tell(self.last)
+
+    def _tell(self, audit: Audit) -> None:
+        say = self._log.warning if audit.findings else self._log.info
+        if audit.without_route:
+            say = self._log.error
+        worst = sorted(audit.findings, key=lambda finding: finding.routed)
+        say(
+            "emergency_audit",
+            checked=audit.checked,
+            without_route=audit.without_route,
+            with_alarm=len(audit.findings),
+            lines=[finding.number for finding in worst[:MOST_NAMED]],
+        )
