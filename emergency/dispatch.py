@@ -43,19 +43,3 @@ def dispatch(
     route = decide(service, address, directory)
     told = parts(caller, address, directory.provinces, provider, token=token, domain=domain, wall_ns=wall_ns)
     return Dispatch(route, told)
-
-
-def test_answer(found: Dispatch, address: Address | None) -> str:
-    """What a test call is told (R-EMG-11): the centre, the number, and the place it would be sent."""
-    route = found.route
-    lines = [f"Test of {route.service.number}: {route.centre.name}", f"Route: {route.reason}"]
-    if address is None:
-        lines.append("Place: no address is registered")
-    else:
-        house = " ".join(filter(None, (address.street, address.number + address.suffix)))
-        box = f"box {address.box}" if address.box else ""
-        floor = f"floor {address.floor}" if address.floor else ""
-        town = " ".join(filter(None, (address.postcode, address.municipality, address.sub_municipality)))
-        lines.append("Place: " + ", ".join(filter(None, (address.name, house, box, floor, town))))
-    lines.append("This is a test: nobody was called.")
-    return "\r\n".join(lines) + "\r\n"

@@ -12,8 +12,9 @@ from dataclasses import fields as fields_of
 from typing import Any
 
 from emergency.additional_data import Caller, Provider
+from emergency.answer import test_answer
 from emergency.callback import CallbackWindow
-from emergency.dispatch import Dispatch, dispatch, test_answer
+from emergency.dispatch import Dispatch, dispatch
 from emergency.location import Address as CivicAddress
 from emergency.numbers import Service
 from emergency.psap import Directory, Gateway

@@ -118,8 +118,8 @@ def test_a_rehearsal_is_told_centre_and_place_and_rings_nobody(world: Scene, uri
     assert call.response is not None
     assert call.response.status == 200
     assert call.response.get("Content-Type") == "text/plain;charset=utf-8"
-    assert f"Test of {says}: " in call.response.body
-    assert "Place: Bakkerij Peeters BV, Naamsesteenweg 12, 3001 Leuven" in call.response.body
+    assert f"A call to {says} is answered by:" in call.response.body
+    assert "Location: Bakkerij Peeters BV, Naamsesteenweg 12, 3001 Leuven" in call.response.body
     assert "BYE" in call.heard
     assert [centre.talks for centre in centres] == [[], []]
     core = world.machine.core
