@@ -403,3 +403,28 @@ def test_a_carrier_that_claims_to_call_back_is_held_to_the_limit(backwards: Scen
     assert call.heard[-1] == "486"
     alice.talk.bye()
     backwards.rest()
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(1, "200"), (29, "200"), (31, "480")])
+def test_a_line_that_has_called_for_help_is_called_back_for_half_an_hour(
+    backwards: Scene, minutes: int, status: str
+) -> None:
+    """Without a word in Priority, counted from the end of the call for help; by nobody but a centre."""
+    bob, carrier, (centre, _) = backwards.phone("bob"), backwards.carrier(), backwards.centres()
+    change(backwards, state="suspended")
+    bob.on_call = lambda talk: talk.answer()
+    answers(centre)
+    urgent = bob.invite("112", uri=HELP)
+    backwards.run(45 * 60_000)
+    urgent.bye()
+    bob.register()
+    backwards.run(minutes * 60_000)
+    stranger = carrier.invite(bob.number)
+    call = centre.invite(bob.number)
+    backwards.run(2000)
+    assert (call.heard[-1], stranger.heard[-1]) == (status, "480")
+    if call.up:
+        call.bye()
+    backwards.rest()
+    verdict = "psap-callback" if status == "200" else "line-suspended"
+    assert sorted(cdr.verdict for cdr in backwards.cdrs[1:]) == ["line-suspended", verdict]
