@@ -350,7 +350,9 @@ class Switch:
             return
         service = self.settings.emergency.numbers.recognise(request.uri)
         calls_for_help = service is not None and service.is_emergency
-        if not calls_for_help:  # R-EMG-05: none of these stops a call for help
+        trunk = self.trunks.admitted_from(flow.remote)
+        from_centre = trunk is not None and trunk.settings.psap
+        if not (calls_for_help or from_centre):  # R-EMG-05: none of these stops a call for help
             answer = _unacceptable(request)
             if answer is not None:
                 self.endpoint.reply(request, flow, answer[0], fields=answer[1])
@@ -434,7 +436,7 @@ class Switch:
     def _on_relay(self, message: RelayMessage) -> None:
         call = self.calls.of_session(message.session)
         match message.kind:
-            case "silent" if call is not None and not call.admission.emergency:
+            case "silent" if call is not None and not call.admission.urgent:
                 call.end("no-media", silent_ms=self.settings.media.silence_ms)
             case "failed" if call is not None:
                 self.counters["relay_failed"] += 1
@@ -466,7 +468,7 @@ class Switch:
     def _make_room(self, line: Line | None) -> bool:
         """End the youngest ordinary call of this line, else of the switch, for one to the emergency services
         (R-EMG-04). False when there is none to end."""
-        ordinary = [call for call in self.calls if not call.admission.emergency and call.anchor.open]
+        ordinary = [call for call in self.calls if not call.admission.urgent and call.anchor.open]
         own = [call for call in ordinary if line is not None and call.admission.line is line]
         if not ordinary:
             return False

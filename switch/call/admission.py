@@ -32,7 +32,8 @@ class Admission:
     `line` pays, and is None for a call that came in by `trunk`. `caller` is the number that is presented,
     '' when it is not known; `sender` the From value that says so. `quote` is None where nothing can be
     charged. `proven`: the caller is who he says he is. `limit_s` is when an answered call is cut
-    (R-LIM-01), 0 for never. `help` is there for a call to the emergency services.
+    (R-LIM-01), 0 for never. `help` is there for a call to the emergency services, `callback` says that one
+    calls back (R-EMG-09).
     """
 
     origin: str
@@ -51,6 +52,12 @@ class Admission:
     verdict: str
     limit_s: int
     help: HelpFacts | None = None
+    callback: bool = False
+
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody's life may depend on it: a call for help, or a centre calling back."""
+        return self.emergency or self.callback
 
 
 @dataclass(frozen=True, slots=True)

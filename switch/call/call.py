@@ -21,7 +21,7 @@ from switch.call.context import CallContext
 from switch.call.help_log import HelpLog
 from switch.call.incoming import IncomingLeg
 from switch.call.leg import Leg
-from switch.call.outcome import better, outcome_of, told_to_caller
+from switch.call.outcome import better, outcome_of, told_to_a_caller_for_help, told_to_caller
 from switch.call.outgoing import Invitation, OutgoingLeg
 from switch.call.recording import Ending, Timeline, record_of
 from switch.malformed import Malformed
@@ -115,7 +115,15 @@ class Call:
         context = self._context
         tag = context.entropy.token(64)
         follows = self.admission.line is not None
-        self.a = IncomingLeg(context.endpoint, request, flow, self, tag=tag, follows_flow=follows)
+        self.a = IncomingLeg(
+            context.endpoint,
+            request,
+            flow,
+            self,
+            tag=tag,
+            follows_flow=follows,
+            tolerant=self.admission.urgent,
+        )
         self.anchor.place(0, flow.remote.host)
         self._late_offer = not self.a.invited_sdp
         self.guard(self._next_stage)
@@ -236,6 +244,8 @@ class Call:
         if self._help is not None:
             self._help.tried(stage.trunk, context.timers.now)
         self.anchor.place(1, stage.targets[0].flow.remote.host)
+        if admission.emergency and b"\nm=" not in self.a.invited_sdp:
+            self._late_offer = True  # it offers nothing: the centre does (R-EMG-05)
         offer = b"" if self._late_offer else self._relayed(0, self.a.invited_sdp)
         for target in stage.targets:
             invitation = Invitation(
@@ -253,6 +263,7 @@ class Call:
                 invitation,
                 follows_flow=target.follows_flow,
                 new_token=context.entropy.token,
+                tolerant=admission.urgent,
             )
             self._active.append(leg)
             leg.invite(offer)
@@ -369,7 +380,10 @@ class Call:
     def _give_up(self) -> None:
         """No attempt is left: the caller gets what the last one said, as far as it is his business."""
         best = self._best or ev.Refused(480)
-        status = told_to_caller(best, line=not self.trunk)
+        if self.admission.emergency:
+            status = told_to_a_caller_for_help(best)
+        else:
+            status = told_to_caller(best, line=not self.trunk)
         outcome = outcome_of(status)
         fields: Fields = {}
         if best.retry_after_s is not None and status == 503:
@@ -570,7 +584,7 @@ class Call:
             try:
                 return self.anchor.relay(side, sdp)
             except NoPorts:
-                if not (self.admission.emergency and self._context.make_room(self.admission.line)):
+                if not (self.admission.urgent and self._context.make_room(self.admission.line)):
                     raise
 
     # --- details --------------------------------------------------------------------------------------------

@@ -225,6 +225,7 @@ class Gate:
             emergency=False,
             proven=True,
             verdict="psap-callback" if calls_back else "allowed",
+            callback=calls_back,
             limit_s=0 if calls_back else self.settings.limits.max_s,
         )
 

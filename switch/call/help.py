@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import fields as fields_of
 from typing import Any
+from urllib.parse import unquote
 
 from emergency.additional_data import Caller, Provider
 from emergency.answer import test_answer
@@ -38,8 +39,10 @@ that nobody can take every port in a known line's name."""
 
 RESOURCE_PRIORITY = "esnet.1"
 PIDF = "application/pidf+xml"
-LARGEST_LOCATION = 16_384
-"""Bytes of a location document that a phone may send along."""
+MOST_LOCATIONS = 2
+LARGEST_LOCATION = 8_192
+LONGEST_URI = 512
+"""What a phone may send along of its place: documents and references, bytes of each."""
 
 
 class HelpDesk:
@@ -176,14 +179,17 @@ class HelpDesk:
         return (*own, *theirs), fields
 
     def _told_by_phone(self, request: Request, token: str) -> tuple[list[Part], list[str]]:
-        """Locations that the phone sends itself: a reference as it is, a document under an id of ours."""
+        """Locations that the phone sends itself: a reference as it is, a document under an id of ours; no
+        more of them than leave the INVITE one that arrives."""
         inside = identified(request.body, request.get("Content-Type") or "")
         parts: list[Part] = []
         values: list[str] = []
-        for value in request.values("Geolocation"):
+        for value in dict.fromkeys(request.values("Geolocation")):
             uri = value.strip().partition(">")[0].lstrip("<").strip()
+            if len(values) == MOST_LOCATIONS or len(uri) > LONGEST_URI:
+                continue
             if uri.lower().startswith("cid:"):
-                kind, content = inside.get(uri[4:], ("", b""))
+                kind, content = inside.pop(unquote(uri[4:]), ("", b""))
                 if kind == PIDF and 0 < len(content) <= LARGEST_LOCATION:
                     content_id = f"phone{len(parts) + 1}.{token}@{self.settings.domain}"
                     parts.append(Part(PIDF, content, content_id, BY_REFERENCE))

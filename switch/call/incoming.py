@@ -20,7 +20,15 @@ class IncomingLeg(Leg):
     __slots__ = ("_last_provisional", "_reminder", "invited_sdp")
 
     def __init__(
-        self, endpoint: Endpoint, request: Request, flow: Flow, user: LegUser, *, tag: str, follows_flow: bool
+        self,
+        endpoint: Endpoint,
+        request: Request,
+        flow: Flow,
+        user: LegUser,
+        *,
+        tag: str,
+        follows_flow: bool,
+        tolerant: bool = False,
     ) -> None:
         """Takes up the INVITE and answers 100. Its Contact has been checked before.
 
@@ -28,7 +36,7 @@ class IncomingLeg(Leg):
             Malformed: when the Contact cannot be read (400); nothing has been sent then.
         """
         target = parse_name_addr(request.values("Contact")[0]).uri
-        super().__init__(endpoint, flow, user, follows_flow=follows_flow)
+        super().__init__(endpoint, flow, user, follows_flow=follows_flow, tolerant=tolerant)
         self.dialog = Dialog.of_server(request, tag, target)
         self.invited_sdp = request.sdp
         self._last_provisional: tuple[int, bytes] | None = None

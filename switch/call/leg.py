@@ -72,16 +72,21 @@ class Leg:
         "follows_flow",
         "heard_ns",
         "stage",
+        "tolerant",
         "user",
     )
 
-    def __init__(self, endpoint: Endpoint, flow: Flow, user: LegUser, *, follows_flow: bool) -> None:
+    def __init__(
+        self, endpoint: Endpoint, flow: Flow, user: LegUser, *, follows_flow: bool, tolerant: bool = False
+    ) -> None:
         self.endpoint = endpoint
         self.flow = flow
         self.user: LegUser | None = user
         self.follows_flow = follows_flow
         """Whether requests go back to where the party's came from last (a phone behind NAT), or to its
         Contact (a trunk)."""
+        self.tolerant = tolerant
+        """Whether extensions and bodies nobody knows are passed over, as in a call for help (R-EMG-05)."""
         self.stage = Stage.SETTING_UP
         self.dialog: Dialog | None = None
         self._server_invite: tuple[InviteServer, Request] | None = None
@@ -264,9 +269,9 @@ class Leg:
             refusal = 491
         elif self._server_invite is not None or self._ack_wait is not None:
             refusal, fields = 500, {"Retry-After": ["2"]}
-        elif unsupported := token_set(request.rows("Require")):
+        elif not self.tolerant and (unsupported := token_set(request.rows("Require"))):
             refusal, fields = 420, {"Unsupported": [", ".join(sorted(unsupported))]}
-        elif request.body and not request.sdp:
+        elif not self.tolerant and request.body and not request.sdp:
             refusal, fields = 415, {"Accept": [SDP_TYPE]}
         if refusal is not None:
             self.endpoint.open_invite_server(request, flow).respond(

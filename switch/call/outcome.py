@@ -29,6 +29,15 @@ def _rank(refusal: Refused) -> tuple[int, int]:
     return 2 if refusal.status >= 500 else 1, refusal.status + 100
 
 
+_SAYS_NOTHING_OF_HELP = frozenset({408, 480, 486, 487, 500, 503, 504, 600, 603})
+
+
+def told_to_a_caller_for_help(best: Refused) -> int:
+    """The refusal of the last centre: never one that sounds as if the caller had done something wrong
+    (R-EMG-05)."""
+    return best.status if best.status in _SAYS_NOTHING_OF_HELP and not best.local else 503
+
+
 def told_to_caller(best: Refused, *, line: bool) -> int:
     """A refusal as the caller may see it: challenges and redirections of the far side are ours to deal
     with. `line`: a line of ours was called, not a trunk."""

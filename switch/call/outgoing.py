@@ -55,8 +55,9 @@ class OutgoingLeg(Leg):
         *,
         follows_flow: bool,
         new_token: Callable[[int], str],
+        tolerant: bool = False,
     ) -> None:
-        super().__init__(endpoint, flow, user, follows_flow=follows_flow)
+        super().__init__(endpoint, flow, user, follows_flow=follows_flow, tolerant=tolerant)
         self._invitation = invitation
         self._new_token = new_token
         self._tag = new_token(64)
