@@ -18,7 +18,6 @@ from switch.cli.common import (
     MISUSED,
     ConfigOption,
     JsonOption,
-    config_directory,
     console,
     database,
     fail,
@@ -211,11 +210,11 @@ def configured(given: Path | None) -> tuple[Config, Setup]:
     return settings, Setup(emergency_directory(directory), provider_of(settings), settings.sip.domain)
 
 
-def emergency_directory(given: Path | None) -> Directory:
+def emergency_directory(directory: Path) -> Directory:
     """The centres and gateways of a configuration; their faults end the command."""
     from emergency.loader import load
 
-    loaded = load(config_directory(given))
+    loaded = load(directory)
     if loaded.directory is None:
         fail_with_faults([str(fault) for fault in loaded.faults])
     return loaded.directory
