@@ -5,6 +5,8 @@ Every answer comes from the function that decides about a call on the wire (`eme
 
 from __future__ import annotations
 
+import sys
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +15,12 @@ import typer
 from switch.cli import line_store
 from switch.cli.common import (
     FAILED,
+    MISUSED,
     ConfigOption,
     JsonOption,
-    config_directory,
     console,
+    database,
+    fail,
     fail_with_faults,
     load_config,
     print_json,
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from emergency.psap import Directory
     from switch.call.help import Setup
     from switch.config.model import Config
+    from switch.net.store import Registered
 
 TOKEN = "what-if"
 """In the ids of documents that are shown and never sent."""
@@ -98,6 +103,50 @@ def audit(config: ConfigOption = None, json: JsonOption = False) -> None:
         raise typer.Exit(FAILED)
 
 
+@group.command()
+def export(
+    format_: Annotated[str, typer.Option("--format", metavar="csv|jsonl", help="How it is written.")] = "csv",
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Only what changed from that day on, 2026-11-25; by default all."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="By default standard output.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Numbers with their registered addresses, and those in use no more, for the national database."""
+    from switch.cli.registered import as_csv, as_jsonl, record_of, write_whole
+
+    if format_ not in ("csv", "jsonl"):
+        fail(f"--format must be csv or jsonl, not {format_}", MISUSED)
+    since_ms = _since_ms(since)
+    _, settings = load_config(config)
+    records = [record_of(one) for one in run(_registered(settings, since_ms))]
+    text = as_csv(records) if format_ == "csv" else as_jsonl(records)
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        write_whole(output, text)
+    except OSError as error:
+        fail(f"{output}: {error.strerror}")
+    removed = sum(record["action"] == "remove" for record in records)
+    print(f"wrote {len(records) - removed} numbers and {removed} removals to {output}")
+
+
+def _since_ms(text: str | None) -> int:
+    from switch.cli.registered import day_start_ms
+
+    try:
+        return day_start_ms(date.fromisoformat(text)) if text is not None else 0
+    except (ValueError, OverflowError):
+        fail(f"--since must be a date like 2026-11-25, not {text}", MISUSED)
+
+
+async def _registered(settings: Config, since_ms: int) -> list[Registered]:
+    async with database(settings) as store:
+        return await store.registered(since_ms)
+
+
 def _route(settings: Config, setup: Setup, name: str, dialled: str) -> dict[str, Any]:
     from switch.call.help import dispatch_for
     from switch.net.clock import SystemClock
@@ -161,11 +210,11 @@ def configured(given: Path | None) -> tuple[Config, Setup]:
     return settings, Setup(emergency_directory(directory), provider_of(settings), settings.sip.domain)
 
 
-def emergency_directory(given: Path | None) -> Directory:
+def emergency_directory(directory: Path) -> Directory:
     """The centres and gateways of a configuration; their faults end the command."""
     from emergency.loader import load
 
-    loaded = load(config_directory(given))
+    loaded = load(directory)
     if loaded.directory is None:
         fail_with_faults([str(fault) for fault in loaded.faults])
     return loaded.directory

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from switch.cli.address import group as address
 from switch.cli.emergency import group as emergency
 from switch.cli.lab import lab
 from switch.cli.line import group as line
@@ -50,3 +51,4 @@ for command in (lab, serve, check, calls, registrations, status, end, cdr, usage
 cli.add_typer(line, name="line")
 cli.add_typer(tariff, name="tariff")
 cli.add_typer(emergency, name="emergency")
+cli.add_typer(address, name="address")

@@ -221,6 +221,19 @@ def findings_table(findings: Iterable[Row]) -> Table:
     return table
 
 
+def addresses_table(rows: Iterable[Row]) -> Table:
+    """Addresses with faults, a fault a line."""
+    table = _table("")
+    table.add_column("Row", justify="right", no_wrap=True)
+    for name in ("Line", "Province"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("Fault", overflow="fold")
+    for row in rows:
+        for fault in row["faults"]:
+            table.add_row(str(row["row"]), Text(row["line"]), row["province"] or "none", Text(fault))
+    return table
+
+
 def facts_table(facts: Row) -> Table:
     """One thing: names on the left, values on the right."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))

@@ -10,15 +10,16 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
 
 from rating.charge import Use
-from switch.ports import CallAnswered, Moment, PaidBy, ThresholdCrossed
+from switch.net.clock import SystemClock
+from switch.ports import NS_PER_MS, CallAnswered, Moment, PaidBy, ThresholdCrossed
 from switch.record import Cdr
 from switch.routing.lines import Line
 from switch.sip.auth import Account
@@ -41,6 +42,8 @@ CREATE TABLE line (user TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE line_number (
     number TEXT PRIMARY KEY, user TEXT NOT NULL REFERENCES line ON DELETE CASCADE
 ) WITHOUT ROWID;
+CREATE TABLE registered (number TEXT PRIMARY KEY, entry TEXT, since_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX registered_by_time ON registered (since_ms);
 CREATE TABLE binding (
     user TEXT, contact TEXT, expires_ns INTEGER, state TEXT, PRIMARY KEY (user, contact)
 ) WITHOUT ROWID;
@@ -68,6 +71,17 @@ PRAGMA user_version = {SCHEMA_VERSION};
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A number and where it is registered, as the national database wants to know (R-EMG-02): `entry` holds
+    `address` and `nomadic`, and is None once the number is in use no more; `since_ms` is when it became so,
+    UTC."""
+
+    number: str
+    entry: dict[str, Any] | None
+    since_ms: int
+
+
 class StoreError(Exception):
     """The database cannot be used; the message says why and what would help."""
 
@@ -79,13 +93,15 @@ class Clash(Exception):
 class Store:
     """One connection to the database of a data directory."""
 
-    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+    def __init__(self, connection: aiosqlite.Connection, path: Path, now: Callable[[], Moment]) -> None:
         self.connection = connection
         self.path = path
+        self._now = now
 
     @classmethod
-    async def open(cls, directory: Path) -> Store:
-        """Open the database, creating directory and file when they are missing, readable by their owner only.
+    async def open(cls, directory: Path, now: Callable[[], Moment] | None = None) -> Store:
+        """Open the database, creating directory and file when they are missing, readable by their owner only;
+        `now` dates the changes of lines.
 
         Raises:
             StoreError.
@@ -104,7 +120,7 @@ class Store:
         except (sqlite3.Error, StoreError) as error:
             await connection.close()
             raise StoreError(f"{path}: {error}") from error
-        return cls(connection, path)
+        return cls(connection, path, now or SystemClock().moment)
 
     @staticmethod
     async def _migrate(connection: aiosqlite.Connection) -> None:
@@ -144,6 +160,7 @@ class Store:
         try:
             for line in lines:
                 if replace:
+                    await self._unregister(line.user, keep=() if line.state == "terminated" else line.numbers)
                     await connection.execute("DELETE FROM line WHERE user = ?", (line.user,))
                 try:
                     await connection.execute(
@@ -156,6 +173,8 @@ class Store:
                         await connection.execute("INSERT INTO line_number VALUES (?, ?)", (number, line.user))
                     except sqlite3.IntegrityError as error:
                         raise Clash(f"number {number} belongs to another line") from error
+                if line.state != "terminated":
+                    await self._register(line)
         except BaseException:
             await connection.rollback()
             raise
@@ -163,11 +182,52 @@ class Store:
 
     async def remove_line(self, user: str) -> bool:
         """Remove a line and its bindings; False when there is none. Its records stay."""
-        await self.connection.execute("BEGIN IMMEDIATE")
-        cursor = await self.connection.execute("DELETE FROM line WHERE user = ?", (user,))
-        await self.connection.execute("DELETE FROM binding WHERE user = ?", (user,))
-        await self.connection.commit()
+        connection = self.connection
+        await connection.execute("BEGIN IMMEDIATE")
+        try:
+            await self._unregister(user)
+            cursor = await connection.execute("DELETE FROM line WHERE user = ?", (user,))
+            await connection.execute("DELETE FROM binding WHERE user = ?", (user,))
+        except BaseException:
+            await connection.rollback()
+            raise
+        await connection.commit()
         return cursor.rowcount > 0
+
+    # --- registered addresses -------------------------------------------------------------------------------
+
+    async def registered(self, since_ms: int = 0) -> list[Registered]:
+        """Numbers with their registered addresses, and those in use no more; with `since_ms`, what has
+        changed from then on."""
+        query = "SELECT number, entry, since_ms FROM registered WHERE since_ms >= ? ORDER BY number"
+        async with self.connection.execute(query, (since_ms,)) as cursor:
+            return [
+                Registered(number, json.loads(entry) if entry is not None else None, changed_ms)
+                async for number, entry, changed_ms in cursor
+            ]
+
+    async def _register(self, line: Line) -> None:
+        """Its numbers are at its address; a time is only written where that is new."""
+        entry = json.dumps({"address": line.address, "nomadic": line.nomadic}, sort_keys=True)
+        await self.connection.executemany(
+            "INSERT INTO registered VALUES (?, ?, ?) ON CONFLICT (number) DO UPDATE"
+            " SET entry = excluded.entry, since_ms = excluded.since_ms WHERE entry IS NOT excluded.entry",
+            [(number, entry, self._now_ms()) for number in line.numbers],
+        )
+
+    async def _unregister(self, user: str, keep: Sequence[str] = ()) -> None:
+        """The numbers of a stored line are in use no more, but for those it keeps. One that was not (of a
+        terminated line) keeps its time."""
+        query = "SELECT number FROM line_number WHERE user = ?"
+        async with self.connection.execute(query, (user,)) as cursor:
+            gone = [number async for (number,) in cursor if number not in keep]
+        await self.connection.executemany(
+            "UPDATE registered SET entry = NULL, since_ms = ? WHERE number = ? AND entry IS NOT NULL",
+            [(self._now_ms(), number) for number in gone],
+        )
+
+    def _now_ms(self) -> int:
+        return self._now().wall_ns // NS_PER_MS
 
     # --- what a start needs ---------------------------------------------------------------------------------
 

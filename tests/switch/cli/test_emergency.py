@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import Any
 import pytest
 
 from switch.net.store import Store
+from switch.ports import Moment
 from switch.routing.lines import Line
 from switch.sip.auth import Account
 from tests.emergency.support import civic, valid
+from tests.rating.support import local_ns
 from tests.switch.cli.conftest import Command
 
 NOBODY = Account({}, ())
@@ -34,11 +37,12 @@ STREETLESS = Line("streetless", ("+3281234567",), NOBODY, "classic", address=ADD
 GONE = Line("gone", ("+3292345678",), NOBODY, "classic", state="terminated")
 
 
-def put(directory: Path, *lines: Line) -> None:
-    """Store lines without any check, as they may have got there before there was one."""
+def put(directory: Path, *lines: Line, day: str = "2026-11-25") -> None:
+    """Store lines on a day at noon, without any check, as they may have got there before there was one."""
+    moment = Moment(0, local_ns(f"{day} 12:00:00"))
 
     async def fill() -> None:
-        store = await Store.open(directory.parent / "data")
+        store = await Store.open(directory.parent / "data", lambda: moment)
         await store.put_lines(lines, replace=True)
         await store.close()
 
@@ -246,3 +250,127 @@ def test_the_audit_lists_lines_with_alarms_and_fails(belswitch: Command, directo
     rows = result.stdout.splitlines()
     assert rows[-1] == "3 lines checked, 2 with an alarm, 1 without a route to the centre of their address"
     assert [row.split()[1] for row in rows[3:5]] == ["nowhere", "streetless"]
+
+
+# --- export -------------------------------------------------------------------------------------------------
+
+COLUMNS = (
+    "action,number,name,country,postcode,municipality,street,house_number,language,suffix,box,floor,"
+    "sub_municipality,arrondissement,municipality_other,sub_municipality_other,street_other,nomadic,valid_from"
+)
+NOON = "T12:00:00+01:00"
+
+
+@pytest.fixture
+def history(directory: Path) -> None:
+    """The bakery is there since the 1st, its second number went on the 20th; on the 10th a shop of others
+    moved, on the 22nd a line was terminated."""
+    put(directory, BAKERY, GONE_WHILE_ACTIVE, day="2026-11-01")
+    put(directory, SOFT, day="2026-11-05")
+    put(
+        directory,
+        replace(SOFT, address=ADDRESS | {"street": "Rue de Fer, 1", "name": 'Café "Œuf"'}),
+        day="2026-11-10",
+    )
+    put(directory, replace(BAKERY, numbers=BAKERY.numbers[:1]), day="2026-11-20")
+    put(directory, GONE, day="2026-11-22")
+
+
+GONE_WHILE_ACTIVE = replace(GONE, state="active", address=ADDRESS)
+SOFT = Line("soft", ("+3281234567",), NOBODY, "classic", kind="softphone", address=ADDRESS)
+
+
+@pytest.mark.usefixtures("history")
+def test_all_numbers_with_their_addresses_as_csv(belswitch: Command) -> None:
+    result = belswitch("emergency", "export")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        COLUMNS,
+        "set,+3216234567,Bakkerij Peeters BV,BE,3001,Leuven,Naamsesteenweg,12,nl,,,,Heverlee,,,,,no,"
+        f"2026-11-01{NOON}",
+        f"remove,+3216234568,,,,,,,,,,,,,,,,,2026-11-20{NOON}",
+        'set,+3281234567,"Café ""Œuf""",BE,3001,Leuven,"Rue de Fer, 1",12,nl,,,,Heverlee,,,,,yes,'
+        f"2026-11-10{NOON}",
+        f"remove,+3292345678,,,,,,,,,,,,,,,,,2026-11-22{NOON}",
+    ]
+
+
+@pytest.mark.usefixtures("history")
+def test_an_object_a_line(belswitch: Command) -> None:
+    result = belswitch("emergency", "export", "--format=jsonl", "--since=2026-11-10")
+    assert result.exit_code == 0
+    removed, moved, terminated = map(json.loads, result.stdout.splitlines())
+    assert removed == {"action": "remove", "number": "+3216234568", "valid_from": f"2026-11-20{NOON}"}
+    assert terminated == {"action": "remove", "number": "+3292345678", "valid_from": f"2026-11-22{NOON}"}
+    assert list(moved) == COLUMNS.split(",")
+    assert (moved["name"], moved["house_number"], moved["nomadic"]) == ('Café "Œuf"', "12", True)
+    assert moved["valid_from"] == f"2026-11-10{NOON}"
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize(
+    ("since", "numbers"),
+    [
+        ("2026-11-01", ["+3216234567", "+3216234568", "+3281234567", "+3292345678"]),
+        ("2026-11-11", ["+3216234568", "+3292345678"]),
+        ("2026-11-20", ["+3216234568", "+3292345678"]),
+        ("2026-11-21", ["+3292345678"]),
+        ("2026-11-23", []),
+    ],
+)
+def test_what_changed_since_the_start_of_a_day(since: str, numbers: list[str], belswitch: Command) -> None:
+    header, *rows = belswitch("emergency", "export", f"--since={since}").stdout.splitlines()
+    assert header == COLUMNS
+    assert [row.split(",")[1] for row in rows] == numbers
+
+
+def test_a_day_begins_at_midnight_in_belgium(belswitch: Command, directory: Path) -> None:
+    """2026-07-01 begins at 22:00 UTC the day before."""
+    begins_ns = local_ns("2026-07-01 00:00:00")
+    for user, at_ns in (("early", begins_ns - 1), ("late", begins_ns)):
+        line = replace(BAKERY, user=user, numbers=("+321623456" + str(int(user == "late")),))
+        asyncio.run(put_at(directory, line, at_ns))
+    (row,) = belswitch("emergency", "export", "--since=2026-07-01").stdout.splitlines()[1:]
+    assert row.startswith("set,+3216234561,")
+    assert row.endswith(",2026-07-01T00:00:00+02:00")
+
+
+async def put_at(directory: Path, line: Line, wall_ns: int) -> None:
+    store = await Store.open(directory.parent / "data", lambda: Moment(0, wall_ns))
+    await store.put_lines([line], replace=False)
+    await store.close()
+
+
+@pytest.mark.usefixtures("history")
+def test_into_a_file_that_only_its_owner_reads(belswitch: Command, tmp_path: Path) -> None:
+    file = tmp_path / "numbers.csv"
+    file.write_text("of last week")
+    file.chmod(0o644)
+    result = belswitch("emergency", "export", f"--output={file}")
+    assert result.stdout == f"wrote 2 numbers and 2 removals to {file}\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert file.read_bytes().decode() == belswitch("emergency", "export").stdout_bytes.decode()
+    assert sorted(tmp_path.glob("numbers*")) == [file]
+
+
+def test_a_line_without_address_is_exported_with_what_there_is(belswitch: Command, directory: Path) -> None:
+    put(directory, NOWHERE)
+    (row,) = belswitch("emergency", "export").stdout.splitlines()[1:]
+    assert row == f"set,+3222345678{',' * 16}no,2026-11-25{NOON}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--format=xml"], 2, "--format must be csv or jsonl, not xml"),
+        (["--since=yesterday"], 2, "--since must be a date like 2026-11-25, not yesterday"),
+        (["--since=2026-02-30"], 2, "--since must be a date like 2026-11-25, not 2026-02-30"),
+        (["--output=/nowhere/numbers.csv"], 1, "/nowhere/numbers.csv: No such file or directory"),
+    ],
+)
+def test_an_export_that_cannot_be_made(
+    arguments: list[str], code: int, said: str, belswitch: Command, directory: Path
+) -> None:
+    put(directory, BAKERY)
+    result = belswitch("emergency", "export", *arguments)
+    assert (result.exit_code, result.stdout, result.stderr) == (code, "", f"belswitch: {said}\n")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -243,6 +244,111 @@ def test_what_is_wrong_is_said_and_nothing_stored(
     assert result.exit_code == 2
     assert said in result.stderr
     assert not (directory.parent / "data").exists()
+
+
+# --- no line in use without a valid address (R-NUM-04, R-EMG-02) --------------------------------------------
+
+FAULTS = [
+    ("house-number", "twelve", "address: number 'twelve' is not a house number"),
+    ("street", "", "address.street: must be text of 1-100 characters"),
+    ("street", "  ", "address: street is missing"),
+    ("postcode", "0999", "address.postcode: must be four digits, 1000-9999"),
+    ("municipality", "Leu\u200bven", "address: municipality holds a control character"),
+    ("name", "", "address.name: must be text of 1-100 characters"),
+]
+IN_USE = ["active", "limited"]
+
+
+@pytest.mark.parametrize("state", IN_USE)
+@pytest.mark.parametrize(("field", "value", "said"), FAULTS)
+def test_a_line_is_not_added_with_a_faulty_address(
+    belswitch: Command, directory: Path, state: str, field: str, value: str, said: str
+) -> None:
+    result = belswitch(*SHOP, *WHERE, f"--state={state}", f"--{field}={value}", stdin=f"{PASSWORD}\n")
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert not (directory.parent / "data").exists()
+
+
+@pytest.mark.parametrize("field", [*ADDRESS])
+def test_a_line_is_not_added_without_one_of_the_fields_of_an_address(belswitch: Command, field: str) -> None:
+    where = [option for option in WHERE if not option.startswith(f"--{field}=")]
+    result = belswitch(*SHOP, *where, stdin=f"{PASSWORD}\n")
+    assert result.exit_code == 2
+    assert f"address.{field.removeprefix('house-')}: is missing" in result.stderr
+
+
+@pytest.mark.parametrize(("field", "value", "said"), FAULTS)
+def test_a_line_does_not_move_to_a_faulty_address(
+    shop: str, belswitch: Command, as_json: Callable[..., Any], field: str, value: str, said: str
+) -> None:
+    before = as_json("line", "show", shop)
+    result = belswitch("line", "set", shop, f"--{field}={value}")
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert as_json("line", "show", shop) == before
+
+
+@pytest.mark.parametrize("replace", [[], ["--replace"]])
+@pytest.mark.parametrize("state", IN_USE)
+def test_a_line_is_not_imported_with_a_faulty_address(
+    belswitch: Command, directory: Path, tmp_path: Path, state: str, replace: list[str]
+) -> None:
+    text = (directory / "lab" / "lines.toml").read_text()
+    text = text.replace('kind = "dect"', f'kind = "dect"\nstate = "{state}"')
+    for old, new, said in (
+        ('number = "80"', 'number = "80A"', "dect: address: number '80A' is not a house number"),
+        ('street = "Rue du Midi"', 'street = " "', "dect: address: street is missing"),
+        ('postcode = "1000"', 'postcode = "100"', "address.postcode: must be four digits"),
+        ('street = "Rue du Midi"\n', "", "address.street: is missing"),
+    ):
+        assert old in text
+        file = tmp_path / "lines.toml"
+        file.write_text(text.replace(old, new, 1))
+        result = belswitch("line", "import", *replace, str(file))
+        assert result.exit_code == 2
+        assert said in result.stderr
+    assert not (directory.parent / "data").exists()
+
+
+def spoil(directory: Path, address: dict[str, str] | None) -> None:
+    """Put an address into the database that no command would have let in."""
+    with sqlite3.connect(directory.parent / "data" / FILE) as connection:
+        ((body,),) = connection.execute("SELECT body FROM line").fetchall()
+        body = json.dumps(json.loads(body) | {"address": address, "state": "suspended"})
+        connection.execute("UPDATE line SET body = ?", (body,))
+    connection.close()
+
+
+@pytest.mark.parametrize("state", IN_USE)
+@pytest.mark.parametrize(
+    ("stored", "said"),
+    [
+        (None, "address.postcode: is missing"),
+        ({"number": "twelve"}, "address: number 'twelve' is not a house number"),
+        ({"street": ""}, "address.street: must be text of 1-100 characters"),
+        ({"postcode": "99"}, "address.postcode: must be four digits"),
+    ],
+    ids=["none", "number", "street", "postcode"],
+)
+def test_a_line_whose_stored_address_is_faulty_is_not_activated_until_it_is_corrected(
+    shop: str,
+    belswitch: Command,
+    as_json: Callable[..., Any],
+    directory: Path,
+    state: str,
+    stored: dict[str, str] | None,
+    said: str,
+) -> None:
+    address = as_json("line", "show", shop)["address"]
+    spoil(directory, address | stored if stored is not None else None)
+    result = belswitch("line", "set", shop, f"--state={state}")
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert as_json("line", "show", shop)["state"] == "suspended"
+    assert belswitch("line", "set", shop, f"--state={state}", *WHERE).exit_code == 0
+    line = as_json("line", "show", shop)
+    assert (line["state"], line["address"]) == (state, address)
 
 
 def test_a_short_password_is_refused(belswitch: Command) -> None:

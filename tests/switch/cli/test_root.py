@@ -31,6 +31,11 @@ def test_the_commands_of_line(belswitch: Command) -> None:
     assert all(name in result.stdout for name in ("add", "set", "show", "list", "remove", "import"))
 
 
+def test_the_commands_of_emergency(belswitch: Command) -> None:
+    result = belswitch("emergency", "--help")
+    assert all(name in result.stdout for name in ("route", "test", "audit", "export"))
+
+
 def test_no_option_takes_a_password(belswitch: Command) -> None:
     for name in ("add", "set"):
         result = belswitch("line", name, "desk", "--password=secret-secret")

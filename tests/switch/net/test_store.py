@@ -8,11 +8,12 @@ import stat
 from collections.abc import AsyncIterator
 from dataclasses import astuple, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rating.charge import Use
-from switch.net.store import FILE, Clash, Store, StoreError, body_of, line_of, threshold_id
+from switch.net.store import FILE, Clash, Registered, Store, StoreError, body_of, line_of, threshold_id
 from switch.ports import CallEnded, Moment, ThresholdCrossed
 from switch.record import Cdr
 from switch.routing.lines import Line
@@ -182,6 +183,149 @@ async def test_a_line_that_is_removed_takes_its_numbers_and_bindings_along(store
 async def test_no_password_is_in_the_file(store: Store, directory: Path) -> None:
     await store.put_lines([DESK], replace=False)
     assert all(b"desk-secret" not in path.read_bytes() for path in directory.iterdir())
+
+
+# --- registered addresses -----------------------------------------------------------------------------------
+
+HERE = {"postcode": "4000", "street": "Rue Léopold"}
+THERE = {"postcode": "5000", "street": "Rue de Fer"}
+SHOP = Line("shop", ("+3241111111", "+3241111112"), Account({}, ()), "classic", address=HERE)
+
+
+class Calendar:
+    """A store whose changes are dated by the test, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.ms = 1000
+
+    def moment(self) -> Moment:
+        return Moment(0, self.ms * 1_000_000)
+
+
+@pytest.fixture
+def calendar() -> Calendar:
+    return Calendar()
+
+
+@pytest.fixture
+async def dated(directory: Path, calendar: Calendar) -> AsyncIterator[Store]:
+    store = await Store.open(directory, calendar.moment)
+    yield store
+    await store.close()
+
+
+async def registered(store: Store, since_ms: int = 0) -> list[tuple[str, str | None, bool | None, int]]:
+    """Number, street, nomadic, since."""
+    return [
+        (one.number, one.entry["address"]["street"], one.entry["nomadic"], one.since_ms)
+        if one.entry is not None
+        else (one.number, None, None, one.since_ms)
+        for one in await store.registered(since_ms)
+    ]
+
+
+async def test_every_number_is_registered_with_its_address_from_when_it_is_there(dated: Store) -> None:
+    await dated.put_lines([SHOP, replace(DECT, kind="softphone", address=THERE)], replace=False)
+    assert await dated.registered() == [
+        Registered("+3222345678", {"address": THERE, "nomadic": True}, 1000),
+        Registered("+3241111111", {"address": HERE, "nomadic": False}, 1000),
+        Registered("+3241111112", {"address": HERE, "nomadic": False}, 1000),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "street", "nomadic", "since_ms"),
+    [
+        ({}, "Rue Léopold", False, 1000),
+        ({"plan": "classic-in-klik", "state": "suspended", "kind": "dect"}, "Rue Léopold", False, 1000),
+        ({"address": dict(reversed(HERE.items()))}, "Rue Léopold", False, 1000),
+        ({"address": THERE}, "Rue de Fer", False, 2000),
+        ({"kind": "softphone"}, "Rue Léopold", True, 2000),
+    ],
+)
+async def test_only_a_change_of_what_is_registered_is_dated(
+    dated: Store,
+    calendar: Calendar,
+    changes: dict[str, Any],
+    street: str,
+    nomadic: bool,
+    since_ms: int,
+) -> None:
+    await dated.put_lines([SHOP], replace=False)
+    calendar.ms = 2000
+    await dated.put_lines([replace(SHOP, **changes)], replace=True)
+    assert await registered(dated) == [(number, street, nomadic, since_ms) for number in SHOP.numbers]
+
+
+async def test_a_number_given_up_is_a_removal_and_the_other_stays(dated: Store, calendar: Calendar) -> None:
+    await dated.put_lines([SHOP], replace=False)
+    calendar.ms = 2000
+    await dated.put_lines([replace(SHOP, numbers=("+3241111111", "+3241111113"))], replace=True)
+    assert await registered(dated) == [
+        ("+3241111111", "Rue Léopold", False, 1000),
+        ("+3241111112", None, None, 2000),
+        ("+3241111113", "Rue Léopold", False, 2000),
+    ]
+    assert await registered(dated, 2000) == (await registered(dated))[1:]
+    assert await registered(dated, 2001) == []
+
+
+async def test_a_terminated_line_is_a_removal_once(dated: Store, calendar: Calendar) -> None:
+    await dated.put_lines([SHOP], replace=False)
+    for calendar.ms in (2000, 3000):
+        await dated.put_lines([replace(SHOP, state="terminated")], replace=True)
+    gone = [(number, None, None, 2000) for number in SHOP.numbers]
+    assert await registered(dated) == gone
+    calendar.ms = 4000
+    await dated.remove_line("shop")
+    assert await registered(dated) == gone
+    calendar.ms = 5000
+    await dated.put_lines([SHOP], replace=False)  # back at the same address: to be told again
+    assert await registered(dated) == [(number, "Rue Léopold", False, 5000) for number in SHOP.numbers]
+
+
+async def test_a_line_that_never_worked_leaves_nothing(dated: Store) -> None:
+    await dated.put_lines([replace(SHOP, state="terminated")], replace=False)
+    assert await dated.registered() == []
+
+
+async def test_a_removed_line_is_a_removal_and_its_number_goes_to_an_heir(
+    dated: Store, calendar: Calendar
+) -> None:
+    await dated.put_lines([SHOP], replace=False)
+    calendar.ms = 2000
+    await dated.remove_line("shop")
+    assert await registered(dated) == [(number, None, None, 2000) for number in SHOP.numbers]
+    calendar.ms = 3000
+    await dated.put_lines([replace(DECT, numbers=SHOP.numbers[:1], address=THERE)], replace=False)
+    assert await registered(dated) == [
+        ("+3241111111", "Rue de Fer", False, 3000),
+        ("+3241111112", None, None, 2000),
+    ]
+    await dated.remove_line("nobody")
+    assert len(await registered(dated)) == 2
+
+
+async def test_a_number_that_moves_between_lines_in_one_go_is_no_removal(
+    dated: Store, calendar: Calendar
+) -> None:
+    await dated.put_lines([SHOP, replace(DECT, address=THERE)], replace=False)
+    calendar.ms = 2000
+    moved = [
+        replace(SHOP, numbers=SHOP.numbers[:1]),
+        replace(DECT, numbers=(*DECT.numbers, SHOP.numbers[1]), address=THERE),
+    ]
+    await dated.put_lines(moved, replace=True)
+    assert await registered(dated, 2000) == [("+3241111112", "Rue de Fer", False, 2000)]
+
+
+async def test_a_clash_changes_no_registered_address(dated: Store, calendar: Calendar) -> None:
+    await dated.put_lines([SHOP, replace(DECT, address=THERE)], replace=False)
+    before = await dated.registered()
+    calendar.ms = 2000
+    with pytest.raises(Clash):
+        await dated.put_lines([replace(SHOP, numbers=("+3249999999", *DECT.numbers))], replace=True)
+    assert await dated.registered() == before
 
 
 # --- records ------------------------------------------------------------------------------------------------
