@@ -39,8 +39,8 @@ that nobody can take every port in a known line's name."""
 
 RESOURCE_PRIORITY = "esnet.1"
 PIDF = "application/pidf+xml"
-MOST_LOCATIONS = 2
-LARGEST_LOCATION = 8_192
+MOST_LOCATIONS = 4
+LARGEST_LOCATION = 4_096
 LONGEST_URI = 512
 """What a phone may send along of its place: documents and references, bytes of each."""
 

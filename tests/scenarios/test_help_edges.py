@@ -1,4 +1,4 @@
-"""What calls for help still trip over: each of these fails today."""
+"""Calls for help and callbacks at their edges: bodies that say nothing, floods of places, refusals, room."""
 
 from __future__ import annotations
 
