@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from xml.dom.minidom import parseString
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
@@ -181,7 +182,7 @@ def usage_table(rows: Sequence[Row]) -> Table:
 
 
 def emergency_report(answer: Row) -> Group:
-    """Where a call for help goes: the facts, then the documents as they are sent."""
+    """Where a call for help goes: the facts, then the documents, broken into lines for reading."""
     facts = {
         "line": f"{answer['number']} ({answer['line']}, {answer['state']})",
         "dialled": f"{answer['dialled']}: {_ROUTED[answer['class']]}",
@@ -198,9 +199,8 @@ def emergency_report(answer: Row) -> Group:
         facts[f"gateway {at}"] = (
             f"{gateway['id']} at {gateway['host']} port {gateway['port']}: {gateway['request_uri']}{without}"
         )
-    for at, document in enumerate(answer["locations"], 1):
-        facts[f"location {at}"] = document
-    return Group(facts_table(facts))
+    documents = [Text(f"\n{_legible(document)}") for document in answer["locations"]]
+    return Group(facts_table(facts), *documents)
 
 
 def findings_table(findings: Iterable[Row]) -> Table:
@@ -252,6 +252,12 @@ def outcome(record: Row) -> Text:
     elif record["outcome"] != "answered":
         detail = f" {record['status']}"
     return Text(record["outcome"] + detail, _OUTCOME.get(record["outcome"], "yellow"))
+
+
+def _legible(document: str) -> str:
+    """An XML document, an element a line."""
+    lines = parseString(document).toprettyxml(indent="  ").splitlines()
+    return "\n".join(line for line in lines[1:] if line.strip())
 
 
 def per_minute(call: Row) -> str:

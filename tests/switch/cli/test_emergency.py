@@ -135,7 +135,7 @@ def test_what_an_address_holds_is_shown_as_it_is(belswitch: Command, directory: 
     put(directory, replace(BAKERY, address=ADDRESS | {"name": "[/bold] [red]Café", "number": "[/x]"}))
     shown = belswitch("emergency", "route", "--line=bakery", "--dial=112")
     assert shown.exit_code == 0
-    assert "[/bold] [red]Café" in "".join(shown.stdout.split("\n")).replace("  ", "")
+    assert "<ca:NAM>[/bold] [red]Café</ca:NAM>" in [row.strip() for row in shown.stdout.splitlines()]
     audited = belswitch("emergency", "audit")
     assert audited.exit_code == 1
     assert "'[/x]'" in audited.stdout
