@@ -206,7 +206,7 @@ class Gate:
         if stage is None:
             return Refusal(480, "not-registered")
         caller = _asserted(request)
-        if trunk.settings.international and caller.startswith(COUNTRY):  # R-POL-10
+        if trunk.settings.international and not calls_back and caller.startswith(COUNTRY):  # R-POL-10
             if not caller.startswith(BELGIAN_MOBILE):
                 return Refusal(403, "belgian-caller")
             caller = ""  # roaming perhaps, but nobody has confirmed it

@@ -400,8 +400,6 @@ class Trunk(Model):
     def _objections(self) -> Iterator[Objection]:
         if (self.username is None) != (self.password is None):
             yield ("username" if self.username else "password",), "username and password belong together"
-        if self.psap and self.international:
-            yield ("psap",), "cannot be true of an international trunk: a centre has a Belgian number"
 
 
 class TrunksFile(Model):

@@ -14,6 +14,7 @@ from switch.routing.trunks import TrunkSettings
 from tests.scenarios.scene import Scene, answers
 from tests.sim.parties import Party
 from tests.sim.text import Sip, sdp
+from tests.sim.weather import CALM, Weather
 from tests.sim.world import HOSTS, settings, tables
 
 HELP = "sip:112@voice.example"
@@ -274,12 +275,17 @@ def test_an_offer_among_junk_is_found(world: Scene, close: str) -> None:
 CALLBACK = [("Priority", "psap-callback")]
 
 
-@pytest.fixture
-def backwards() -> Scene:
+def psap_world(weather: Weather = CALM) -> Scene:
     """A world in which the first centre may call back."""
     own = tuple(replace(trunk, probe_ns=0) for trunk in settings().trunks)
     host = HOSTS["centre1"]
-    return Scene(trunks=(*own, TrunkSettings("psap", host, 5060, (ip_network(host),), psap=True)))
+    return Scene(weather, trunks=(*own, TrunkSettings("psap", host, 5060, (ip_network(host),), psap=True)))
+
+
+@pytest.fixture
+def backwards() -> Scene:
+    """The same, as a fixture."""
+    return psap_world()
 
 
 def change(world: Scene, **changes: object) -> None:

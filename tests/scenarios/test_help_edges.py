@@ -12,10 +12,10 @@ from tests.scenarios.test_help import (
     HELP,
     PIDF,
     PLACE,
-    backwards,
     called,
     multipart,
     own_sdp,
+    psap_world,
 )
 from tests.sim.talk import Talk
 from tests.sim.weather import CALM
@@ -90,14 +90,8 @@ def test_a_change_of_the_call_is_not_refused_for_its_require(world: Scene) -> No
     assert 420 not in heard
 
 
-def psap_world(pairs: int) -> Scene:
-    scene = backwards.__wrapped__() if hasattr(backwards, "__wrapped__") else None
-    trunks = scene.machine.settings.trunks if scene is not None else ()
-    return Scene(replace(CALM, relay_pairs=pairs), trunks=trunks)
-
-
 def test_a_callback_is_not_ended_to_make_room_while_there_is_an_ordinary_call() -> None:
-    world = psap_world(4)
+    world = psap_world(replace(CALM, relay_pairs=4))
     alice, bob, carol = (world.phone(name) for name in ("alice", "bob", "carol"))
     (centre, _), office = world.centres(), world.party("office")
     for phone in (alice, bob, carol):
@@ -113,8 +107,8 @@ def test_a_callback_is_not_ended_to_make_room_while_there_is_an_ordinary_call() 
 
 
 def test_a_callback_makes_room() -> None:
-    """Whether it should is for R-EMG-09 to say; today it gets 503."""
-    world = psap_world(2)
+    """Somebody who called for help is waiting for it."""
+    world = psap_world(replace(CALM, relay_pairs=2))
     alice, bob, carol = (world.phone(name) for name in ("alice", "bob", "carol"))
     centre, _ = world.centres()
     for phone in (alice, bob, carol):
@@ -126,8 +120,9 @@ def test_a_callback_makes_room() -> None:
     assert back.up, back.heard
 
 
-def test_a_callback_is_not_ended_for_silence(backwards: Scene) -> None:
+def test_a_callback_is_not_ended_for_silence() -> None:
     """As a call for help is not: whoever is called back may be unable to speak."""
+    backwards = psap_world()
     bob, (centre, _) = backwards.phone("bob"), backwards.centres()
     bob.on_call = lambda talk: talk.answer()
     call = centre.invite(bob.number, rows=CALLBACK)
@@ -140,9 +135,9 @@ def test_a_callback_is_not_ended_for_silence(backwards: Scene) -> None:
 
 @pytest.mark.parametrize("row", [("Require", "x-unheard-of"), ("Accept", "text/plain")])
 def test_a_callback_is_refused_for_no_header_field(
-    backwards: Scene,
     row: tuple[str, str],
 ) -> None:
+    backwards = psap_world()
     bob, (centre, _) = backwards.phone("bob"), backwards.centres()
     bob.on_call = lambda talk: talk.answer()
     call = centre.invite(bob.number, rows=[*CALLBACK, row])
