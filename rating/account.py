@@ -42,9 +42,13 @@ class Threshold(NamedTuple):
 
 class Account:
     """The books of a line and the calls that run on them. Times are monotonic nanoseconds; whoever changes
-    something calls `advance` with the present time first."""
+    something calls `advance_shared` with the present time first.
 
-    __slots__ = ("_stale", "average_s", "books", "calls", "crossed", "standing")
+    Calls that neither a bundle nor a cap can touch have nothing to share: each is reckoned by itself, when it
+    begins and when it ends, however many there are.
+    """
+
+    __slots__ = ("_fresh", "_shared", "_stale", "average_s", "books", "calls", "crossed", "standing")
 
     def __init__(self, standing: Standing, average_s: int = 0) -> None:
         """`average_s` is what accounts talked last month on average; 0 where that is not known."""
@@ -54,10 +58,12 @@ class Account:
         """Thresholds crossed and not yet told; whoever tells them takes them away."""
         self.standing = standing
         self.average_s = average_s
+        self._shared: dict[str, RunningCall] = {}
+        self._fresh: list[RunningCall] = []
         self._stale = False
 
     def stand(self, standing: Standing) -> None:
-        """Another state or cap, from the next second on."""
+        """Another state or cap, from the next second on; `advance` comes first."""
         if standing == self.standing:
             return
         self.standing = standing
@@ -65,6 +71,7 @@ class Account:
         for call in self.calls.values():
             if standing.closed and not call.exempt and call.stop_s is None:
                 call.stop(StopReason.CLOSED)
+        self._shared = dict(self.calls)  # who has nothing to share is found out when it is looked ahead
         self._stale = True
 
     # --- calls ----------------------------------------------------------------------------------------------
@@ -76,25 +83,48 @@ class Account:
         if not call.meter.advance(1, self.books):
             return self._spent(call)
         self.calls[call.id] = call
-        self._stale = True
         self._watch(call.meter)
+        if self._shares(call):
+            self._shared[call.id] = call
+            self._stale = True
+        else:
+            self._reckon([call])
         return None
 
     def end(self, call: RunningCall, seconds: int) -> Charge:
         """A call is over after so many whole seconds; what was granted beyond is given back."""
         del self.calls[call.id]
+        if self._shared.pop(call.id, None) is not None:
+            self._stale = True
+        else:
+            call.meter.advance(min(filter(None, (seconds, call.limit_s, call.stop_s))), self.books)
+            self._watch(call.meter)
         stop_s, reason, _ = call.outlook
         if stop_s is not None and reason is StopReason.CAP and seconds >= stop_s:
             self._spent(call)  # cut in time: before the second that could not be paid for had begun
         call.meter.cut_to(seconds, self.books)
-        self._stale = True
         return call.meter.charge()
 
     def advance(self, now_ns: int) -> None:
         """Grant every second that has begun by now."""
-        if not self.calls:
+        self.advance_shared(now_ns)
+        for call in self.calls.values():
+            if call.id not in self._shared:
+                self.advance_one(call, now_ns)
+
+    def advance_one(self, call: RunningCall, now_ns: int) -> None:
+        """The same for one call; those that share with it go along."""
+        if call.id in self._shared:
+            self.advance_shared(now_ns)
+        else:
+            grant([call], self.books, now_ns)
+            self._watch(call.meter)
+
+    def advance_shared(self, now_ns: int) -> None:
+        """The same for the calls that share bundle or cap."""
+        if not self._shared:
             return
-        calls = list(self.calls.values())
+        calls = list(self._shared.values())
         for call in grant(calls, self.books, now_ns):
             call.stop(self._spent(call))
         for call in calls:
@@ -107,16 +137,33 @@ class Account:
             self._stale = True
 
     def look_ahead(self) -> None:
-        """Reckon what becomes of every call, where anything has changed since the last time."""
+        """Reckon what becomes of the calls that share, where anything has changed since the last time."""
         if not self._stale:
             return
         self._stale = False
-        forks = [call.fork() for call in self.calls.values()]
+        self._reckon(list(self._shared.values()))
+        self._shared = {call.id: call for call in self._shared.values() if self._shares(call)}
+
+    def take_fresh(self) -> list[RunningCall]:
+        """The calls whose outlook has been reckoned anew since the last time."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
+
+    def _shares(self, call: RunningCall) -> bool:
+        """Whether what other calls do can change what becomes of this one."""
+        terms, standing = call.meter.terms, self.standing
+        if terms.free:
+            return False
+        return terms.bundled or standing.barred or standing.cap is not None
+
+    def _reckon(self, calls: list[RunningCall]) -> None:
+        forks = [call.fork() for call in calls]
         for fork in grant(forks, self.books.copy(), None):
             fork.stop(self._why())
         for fork in forks:
             call = self.calls[fork.id]
             call.outlook = Outlook(fork.stop_s, fork.reason, fork.meter.change_from(call.meter.price))
+            self._fresh.append(call)
 
     def bundle_left_s(self, phase: Phase) -> int | None:
         """Seconds left of the bundle in the month of `phase`; None for an account without one."""

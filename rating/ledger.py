@@ -132,8 +132,11 @@ class Ledger:
         """An account as it stands now, if it has ever been used."""
         account = self._accounts.get(name)
         if account is not None:
-            account.advance(mono_ns)
-            account.stand(standing)
+            if standing == account.standing:
+                account.advance_shared(mono_ns)
+            else:
+                account.advance(mono_ns)
+                account.stand(standing)
         return account
 
     def reserve(
@@ -166,7 +169,7 @@ class Ledger:
         reservation = self._reservations.pop(call_id, None)
         if reservation is not None:
             account = self._accounts[reservation.account]
-            account.advance(mono_ns)
+            account.advance_shared(mono_ns)
             account.hold(-reservation.amount)
 
     def expire(self, mono_ns: int) -> int:
@@ -202,19 +205,28 @@ class Ledger:
             self._owners[call_id] = reservation.account
         return refused
 
-    def renew(self, name: str, mono_ns: int) -> list[RunningCall]:
-        """Grant the seconds begun since the last time, and reckon the outlook of every call of an account."""
+    def renew(self, name: str, mono_ns: int, *, everyone: bool = False) -> list[RunningCall]:
+        """Grant the seconds begun since the last time to the calls that share, or to `everyone`; the calls
+        whose outlook has been reckoned anew."""
         account = self._accounts.get(name)
         if account is None:
             return []
-        account.advance(mono_ns)
+        if everyone:
+            account.advance(mono_ns)
+        else:
+            account.advance_shared(mono_ns)
         account.look_ahead()
-        return list(account.calls.values())
+        return account.take_fresh()
 
-    def running(self, call_id: str) -> RunningCall | None:
-        """A call that has begun and not settled."""
+    def running(self, call_id: str, mono_ns: int) -> RunningCall | None:
+        """A call that has begun and not settled, with the seconds begun by now."""
         owner = self._owners.get(call_id)
-        return self._accounts[owner].calls[call_id] if owner is not None else None
+        if owner is None:
+            return None
+        account = self._accounts[owner]
+        call = account.calls[call_id]
+        account.advance_one(call, mono_ns)
+        return call
 
     def settle(self, call_id: str, seconds: int, mono_ns: int) -> Charge:
         """The charge of a call that ended after so many whole seconds, at least one; of one that never began,
@@ -224,7 +236,7 @@ class Ledger:
             self.release(call_id, mono_ns)
             return self._settled.get(call_id, NOTHING)
         account = self._accounts[owner]
-        account.advance(mono_ns)
+        account.advance_shared(mono_ns)
         charge = account.end(account.calls[call_id], max(1, seconds))
         self._settled[call_id] = charge
         if len(self._settled) > REMEMBERED:

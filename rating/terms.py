@@ -38,6 +38,16 @@ class Terms:
     calendar: Calendar
     periods: tuple[Period, ...]
 
+    @property
+    def bundled(self) -> bool:
+        """Whether a bundle may ever pay for a second."""
+        return any(period.price.peak_bundle or period.price.off_peak_bundle for period in self.periods)
+
+    @property
+    def free(self) -> bool:
+        """Whether no second ever costs anything."""
+        return all(period.price.peak.free and period.price.off_peak.free for period in self.periods)
+
     def phase_at(self, utc_s: int) -> Phase:
         """What a second that begins at this instant is priced by, and until when that stays so."""
         period, period_end = self._period_at(utc_s)

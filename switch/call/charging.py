@@ -147,8 +147,8 @@ class Charging:
 
     def view(self, call_id: str, line: Line) -> dict[str, Any]:
         """What a running call has cost by now, and what becomes of it."""
-        self.ledger.renew(line.user, self._timers.now.mono_ns)
-        running, account = self.ledger.running(call_id), self.ledger.find(line.user)
+        running = self.ledger.running(call_id, self._timers.now.mono_ns)
+        account = self.ledger.find(line.user)
         if running is None or account is None:
             return {}
         meter = running.meter
@@ -180,23 +180,27 @@ class Charging:
         month, _ = self.tariffs.calendar.month_at(self._timers.now.wall_ns // NS_PER_S)
         self.ledger.turn_to(month_before(month))
 
-    def _renew(self, user: str) -> None:
-        """Look at an account: what its calls may expect, which thresholds it has crossed, and when to look
-        again."""
+    def _slice(self, user: str) -> None:
+        """Time to look at an account in use."""
+        self._open[user].timer = None
+        self._renew(user, everyone=True)
+
+    def _renew(self, user: str, *, everyone: bool = False) -> None:
+        """Look at an account: what its calls may expect, and which thresholds it has crossed."""
         opened = self._open.get(user)
         if opened is None:
             return
-        if opened.timer is not None:
-            opened.timer.cancel()
-            opened.timer = None
-        for running in self.ledger.renew(user, self._timers.now.mono_ns):
-            opened.calls[running.id].on_outlook(running.outlook)
+        for running in self.ledger.renew(user, self._timers.now.mono_ns, everyone=everyone):
+            if running.id in opened.calls:
+                opened.calls[running.id].on_outlook(running.outlook)
         for threshold in self.ledger.take_crossed(user):
             self._cross(opened.line, threshold)
-        if opened.calls:
-            opened.timer = self._timers.start(SLICE_NS, lambda: self._renew(user))
-        else:
-            self._open.pop(user, None)
+        if not opened.calls:
+            if opened.timer is not None:
+                opened.timer.cancel()
+            del self._open[user]
+        elif opened.timer is None:
+            opened.timer = self._timers.start(SLICE_NS, lambda: self._slice(user))
 
     def _cross(self, line: Line, crossed: Threshold) -> None:
         kind, month, used, allowed = crossed

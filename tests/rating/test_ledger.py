@@ -527,7 +527,9 @@ class LedgerMachine(RuleBasedStateMachine):
         """Somebody looks: what was granted is what the model has given out."""
         model = self.models[name]
         model.advance(self.now_ns)
-        running = self.ledger.renew(name, self.now_ns)
+        self.ledger.renew(name, self.now_ns, everyone=True)
+        account = self.ledger.find(name)
+        running = list(account.calls.values()) if account is not None else []
         assert [call.id for call in running] == list(model.running)
         for call in running:
             talk = model.running[call.id]
@@ -546,7 +548,7 @@ class LedgerMachine(RuleBasedStateMachine):
             model.advance(self.now_ns)
             talked_ns = self.now_ns - model.running[call_id].answered_ns
             seconds = max(0, -(-talked_ns // SECOND) - back_s)
-            running, talk = self.ledger.running(call_id), model.running[call_id]
+            running, talk = self.ledger.running(call_id, self.now_ns), model.running[call_id]
             assert running is not None
             if running.outlook.reason is StopReason.CAP and max(1, seconds) >= (running.outlook.stop_s or 0):
                 answered_s = model.utc_s(talk.answered_ns)  # it was to be cut there, as was foreseen
