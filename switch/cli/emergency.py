@@ -133,6 +133,35 @@ def export(
     print(f"wrote {len(records) - removed} numbers and {removed} removals to {output}")
 
 
+@group.command()
+def log(
+    days: Annotated[int, typer.Option(min=1, max=3660, help="How far back.")] = 30,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The calls for help that there were, newest first: numbers, centre, place sent, gateways and times.
+
+    Kept apart from the records of calls (R-EMG-12). In JSON times are milliseconds, after the INVITE but for
+    `at_ms`.
+    """
+    from switch.net.clock import SystemClock
+    from switch.ports import NS_PER_MS
+
+    _, settings = load_config(config)
+    calls = run(_logged(settings, SystemClock().moment().wall_ns // NS_PER_MS - days * 86_400_000))
+    if json:
+        print_json(calls)
+        return
+    from switch.cli.tables import help_table
+
+    console().print(help_table(calls))
+
+
+async def _logged(settings: Config, since_ms: int) -> list[dict[str, Any]]:
+    async with database(settings) as store:
+        return await store.emergency_calls(since_ms)
+
+
 def _since_ms(text: str | None) -> int:
     from switch.cli.registered import day_start_ms
 

@@ -203,6 +203,28 @@ def emergency_report(answer: Row) -> Group:
     return Group(facts_table(facts), *documents)
 
 
+def help_table(calls: Iterable[Row]) -> Table:
+    """Calls for help, as they come, with the gateways that were tried."""
+    table = _table("")
+    for name in ("At", "Caller", "Dialled", "Centre", "Outcome"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("Answered", justify="right", no_wrap=True)
+    table.add_column("Gateways", overflow="fold")
+    for call in calls:
+        tried = ", ".join(f"{one['gateway']} {one['status'] or '-'}" for one in call["attempts"])
+        answered_ms = call["answered_ms"]
+        table.add_row(
+            local_time(call["at_ms"]),
+            call["number"] or "unknown",
+            call["service"],
+            Text(call["centre"] + (f" ({call['alarm']})" if call["alarm"] else "")),
+            call["outcome"],
+            f"{answered_ms} ms" if answered_ms is not None else "",
+            Text(tried),
+        )
+    return table
+
+
 def findings_table(findings: Iterable[Row]) -> Table:
     """Lines whose call for help needs looking at, those without a route first."""
     table = _table("")

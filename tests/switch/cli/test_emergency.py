@@ -6,14 +6,15 @@ import asyncio
 import json
 import stat
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from switch.net.clock import SystemClock
 from switch.net.store import Store
-from switch.ports import Moment
+from switch.ports import EmergencyLogged, Moment
 from switch.routing.lines import Line
 from switch.sip.auth import Account
 from tests.emergency.support import civic, valid
@@ -374,3 +375,47 @@ def test_an_export_that_cannot_be_made(
     put(directory, BAKERY)
     result = belswitch("emergency", "export", *arguments)
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", f"belswitch: {said}\n")
+
+
+# --- log ----------------------------------------------------------------------------------------------------
+
+
+def test_the_log_tells_who_called_whom_and_how_long_it_took(
+    directory: Path, as_json: Callable[..., Any], belswitch: Command
+) -> None:
+    """R-EMG-12; an old call is left out."""
+    put(directory, BAKERY)
+    attempt = {"gateway": "psap-gw1", "tried_ms": 0, "heard_ms": 90, "status": 200, "ended_ms": 700}
+    now_ms = SystemClock().moment().wall_ns // 1_000_000
+    entry = EmergencyLogged(
+        "call-1",
+        now_ms - 60_000,
+        "bakery",
+        "+3216234567",
+        "112",
+        "112-flemish-brabant",
+        "centre of the registered postcode",
+        "",
+        "<presence/>",
+        (attempt,),
+        "answered",
+        700,
+        9_000,
+    )
+
+    async def fill() -> None:
+        store = await Store.open(directory.parent / "data")
+        rows = [
+            (one.call_id, one.at_ms, one.account, json.dumps(asdict(one)))
+            for one in (entry, replace(entry, call_id="call-0", at_ms=now_ms - 40 * 86_400_000))
+        ]
+        await store.write([("INSERT INTO emergency_call VALUES (?, ?, ?, ?)", rows)])
+        await store.close()
+
+    asyncio.run(fill())
+    (logged,) = as_json("emergency", "log")
+    assert (logged["call_id"], logged["attempts"], logged["released_ms"]) == ("call-1", [attempt], 9_000)
+    shown = belswitch("emergency", "log", "--days=60")
+    assert "+3216234567" in shown.stdout
+    assert "psap-gw1 200" in shown.stdout
+    assert shown.stdout.count("700 ms") == 2
