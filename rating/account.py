@@ -48,7 +48,17 @@ class Account:
     begins and when it ends, however many there are.
     """
 
-    __slots__ = ("_fresh", "_shared", "_stale", "average_s", "books", "calls", "crossed", "standing")
+    __slots__ = (
+        "_fresh",
+        "_shared",
+        "_stale",
+        "_unsorted",
+        "average_s",
+        "books",
+        "calls",
+        "crossed",
+        "standing",
+    )
 
     def __init__(self, standing: Standing, average_s: int = 0) -> None:
         """`average_s` is what accounts talked last month on average; 0 where that is not known."""
@@ -61,6 +71,7 @@ class Account:
         self._shared: dict[str, RunningCall] = {}
         self._fresh: list[RunningCall] = []
         self._stale = False
+        self._unsorted = False  # whether calls that have nothing to share may be among those that do
 
     def stand(self, standing: Standing) -> None:
         """Another state or cap, from the next second on; `advance` comes first."""
@@ -71,8 +82,8 @@ class Account:
         for call in self.calls.values():
             if standing.closed and not call.exempt and call.stop_s is None:
                 call.stop(StopReason.CLOSED)
-        self._shared = dict(self.calls)  # who has nothing to share is found out when it is looked ahead
-        self._stale = True
+        self._shared = dict(self.calls)
+        self._stale = self._unsorted = True
 
     # --- calls ----------------------------------------------------------------------------------------------
 
@@ -83,7 +94,6 @@ class Account:
         if not call.meter.advance(1, self.books):
             return self._spent(call)
         self.calls[call.id] = call
-        self._watch(call.meter)
         if self._shares(call):
             self._shared[call.id] = call
             self._stale = True
@@ -142,7 +152,9 @@ class Account:
             return
         self._stale = False
         self._reckon(list(self._shared.values()))
-        self._shared = {call.id: call for call in self._shared.values() if self._shares(call)}
+        if self._unsorted:
+            self._unsorted = False
+            self._shared = {call.id: call for call in self._shared.values() if self._shares(call)}
 
     def take_fresh(self) -> list[RunningCall]:
         """The calls whose outlook has been reckoned anew since the last time."""
@@ -152,9 +164,9 @@ class Account:
     def _shares(self, call: RunningCall) -> bool:
         """Whether what other calls do can change what becomes of this one."""
         terms, standing = call.meter.terms, self.standing
-        if terms.free:
-            return False
-        return terms.bundled or standing.barred or standing.cap is not None
+        if standing.barred or standing.cap is not None:
+            return not terms.free
+        return terms.bundled
 
     def _reckon(self, calls: list[RunningCall]) -> None:
         forks = [call.fork() for call in calls]
@@ -214,7 +226,8 @@ class Account:
             if cap and 100 * book.amount >= EARLY_WARNING_PERCENT * cap:
                 self._cross(book, "cap-80", month, book.amount, cap)
             allowed_s, used_s = book.allowance_s, book.bundle_s
-            if allowed_s and 100 * used_s >= EARLY_WARNING_PERCENT * allowed_s:
+            gone = book.told.get("bundle-100") == allowed_s  # told already, as it is from then on
+            if allowed_s and not gone and 100 * used_s >= EARLY_WARNING_PERCENT * allowed_s:
                 self._cross(book, "bundle-80", month, used_s, allowed_s)
                 if used_s >= allowed_s:
                     self._cross(book, "bundle-100", month, used_s, allowed_s)

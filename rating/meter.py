@@ -59,9 +59,11 @@ class Meter:
         """Take the seconds up to `seconds`, at the expense of `books`; False when one cannot be paid for:
         the call ends before it."""
         while self.seconds < seconds:
-            phase = self.phase
-            book = books.book(phase.month)
-            wanted = min(seconds, phase.until_s - self._answered_s) - self.seconds
+            at_s, phase = self._answered_s + self.seconds, self._phase
+            if at_s >= phase.until_s:
+                phase = self._phase = self.terms.phase_at(at_s)
+            book = books.months.get(phase.month) or books.book(phase.month)
+            wanted = min(seconds - self.seconds, phase.until_s - at_s)
             per_minute, amount = phase.per_minute, self.amount
             if not (per_minute or phase.setup):
                 source = _INCLUDED
@@ -121,7 +123,8 @@ class Meter:
     @property
     def months(self) -> list[str]:
         """The calendar months it has taken seconds in."""
-        return [use[0] for use in self._uses]
+        uses = self._uses
+        return [uses[0][0]] if len(uses) == 1 else [use[0] for use in uses]
 
     def cut_to(self, seconds: int, books: Books) -> None:
         """Give back to `books` what was taken beyond `seconds`: the call ended earlier than was known."""
