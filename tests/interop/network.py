@@ -8,6 +8,7 @@ import struct
 from pathlib import Path
 
 PORTS = range(20_000, 30_000)
+MEDIA_PORTS = range(10_000, 20_000)
 _random = random.SystemRandom()
 
 
@@ -22,10 +23,10 @@ class Network:
         return f"{self._prefix}.{number}"
 
 
-def free_port(host: str) -> int:
-    """A port of `host` that nobody has bound, for UDP or TCP, outside the kernel's own range."""
+def free_port(host: str, ports: range = PORTS) -> int:
+    """An even port of `host` that nobody has bound, for UDP or TCP, outside the kernel's own range."""
     for _ in range(200):
-        port = _random.choice(PORTS[::2])
+        port = _random.choice(ports[::2])
         try:
             for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
                 with socket.socket(socket.AF_INET, kind) as probe:

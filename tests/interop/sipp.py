@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 
-from tests.interop.network import free_port, is_bound
+from tests.interop.network import MEDIA_PORTS, free_port, is_bound
 from tests.interop.server import wait_for
 
 SCENARIOS = Path(__file__).parent / "sipp"
@@ -36,7 +36,7 @@ class Sipp:
         except subprocess.TimeoutExpired:
             self.stop()
             code = None
-        assert code == 0, f"SIPp {self.scenario} ended with {code}\n{self._report()}"
+        assert code == 0, f"SIPp {self.scenario} ended with {code}\n{self.report()}"
 
     def received(self) -> list[str]:
         """Every message that came, as SIPp wrote it down."""
@@ -52,7 +52,7 @@ class Sipp:
             self.process.kill()
         self.process.wait()
 
-    def _report(self) -> str:
+    def report(self) -> str:
         """What SIPp says of its failure, and the end of what went over the wire."""
         texts = [
             path.read_text(errors="replace")[-limit:]
@@ -90,7 +90,9 @@ class SippRunner:
         known = {"user": user or "trunk", "local_ip": host, "remote_ip": self._remote[0], **(keys or {})}
         Path(f"{path}.xml").write_text(assemble(scenario, known))
         command = ["sipp", f"{self._remote[0]}:{self._remote[1]}", "-sf", f"{path}.xml"]
-        command += ["-i", host, "-p", str(port), "-bind_local", "-mi", host, "-mp", str(free_port(host))]
+        command += ["-i", host, "-p", str(port), "-bind_local", "-mi", host]
+        # Media has ports of its own: SIPp takes this one and the next even one, and ends if either is taken.
+        command += ["-mp", str(free_port(host, MEDIA_PORTS))]
         command += ["-m", str(calls), "-nostdin", "-timeout", f"{timeout_s}s", "-timeout_error"]
         command += ["-s", to or "nobody", "-au", user, "-ap", password or PASSWORDS.get(user, "-")]
         command += ["-trace_err", "-error_file", f"{path}.err"]
@@ -103,6 +105,7 @@ class SippRunner:
         sipp = Sipp(scenario, process, path)
         self._all.append(sipp)
         wait_for(lambda: is_bound(host, port) or process.poll() is not None, f"SIPp on {host} port {port}")
+        assert process.poll() in (None, 0), f"SIPp {scenario} did not start\n{sipp.report()}"
         return sipp
 
     def run(self, scenario: str, local: tuple[str, int], *arguments: str, **more: object) -> None:
