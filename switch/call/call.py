@@ -1,9 +1,7 @@
 """A call: the caller's leg, the attempts to reach the called side, their media, and what it costs.
 
 Only the call knows both legs. It is given events (`switch.call.events`), decides, and gives orders to legs
-and anchor; it never waits. Offers and answers pass straight through: an offer of one side is made to the
-other, whose answer comes back (RFC 3264, RFC 6337), so both ends negotiate with each other and the switch
-only puts its own addresses in.
+and anchor; it never waits. What both parties ask of each other once they talk is `switch.call.negotiation`.
 """
 
 from __future__ import annotations
@@ -21,11 +19,12 @@ from switch.call.context import CallContext
 from switch.call.help_log import HelpLog
 from switch.call.incoming import IncomingLeg
 from switch.call.leg import Leg
+from switch.call.negotiation import Negotiation
 from switch.call.outcome import better, outcome_of, told_to_a_caller_for_help, told_to_caller
 from switch.call.outgoing import Invitation, OutgoingLeg
 from switch.call.recording import Ending, Timeline, record_of
 from switch.malformed import Malformed
-from switch.media.anchor import Agreement, Anchor, NoPorts
+from switch.media.anchor import Anchor, NoPorts
 from switch.ports import NS_PER_MS, NS_PER_S, Append, CallAnswered, CallEnded, Flow, Moment, Note
 from switch.record import Cdr
 from switch.routing.plan import Stage, moves_on
@@ -53,15 +52,13 @@ class Call:
 
     __slots__ = (
         "_active",
-        "_before_modify",
         "_best",
         "_bill",
         "_context",
         "_flags",
         "_help",
         "_late_offer",
-        "_modifying",
-        "_offer",
+        "_negotiation",
         "_stages",
         "_timers",
         "_times",
@@ -97,9 +94,7 @@ class Call:
             cut=lambda reason, due_ns: self.guard(lambda: self._cut(reason, due_ns)),
         )
         self._late_offer = False
-        self._offer = b""
-        self._modifying: Leg | None = None
-        self._before_modify: Agreement | None = None
+        self._negotiation: Negotiation | None = None
         self._timers: list[Timer] = []
         self._flags: list[str] = []
         self._help = HelpLog(context.timers.now) if admission.help is not None else None
@@ -157,11 +152,11 @@ class Call:
             case ev.Acknowledged():
                 self._on_acknowledged(leg, event)
             case ev.Modify():
-                self._on_modify(leg, event)
+                self._agreed.asked(leg, event)
             case ev.Modified():
-                self._on_modified(leg, event)
+                self._agreed.granted(leg, event)
             case ev.ModifyRefused():
-                self._on_modify_refused(leg, event)
+                self._agreed.declined(event)
             case ev.ModifyCancelled():
                 self._other(leg).cancel_modify()
             case ev.Info():
@@ -335,9 +330,14 @@ class Call:
         if self._help is not None:
             self._help.settled(200, now)
         self.anchor.listen()
-        if self._late_offer:
-            self._offer = event.sdp
-        else:
+        self._negotiation = Negotiation(
+            self.anchor,
+            self.a,
+            leg,
+            late=self._late_offer,
+            stand_in=event.sdp if self._late_offer and self.admission.emergency else b"",
+        )
+        if not self._late_offer:
             leg.acknowledge(b"")
         self._after(PROBE_NS, self._probe)
         pending = self._record(Ending("answered", "", 200, None), now)
@@ -412,66 +412,12 @@ class Call:
     # --- within the call ------------------------------------------------------------------------------------
 
     def _on_acknowledged(self, leg: Leg, event: ev.Acknowledged) -> None:
-        """Passes on the answer to an offer that was in our 2xx; otherwise the ACK has done its work
-        already."""
-        waiting = self._late_offer if leg is self.a and self._modifying is None else self._modifying is leg
-        if not waiting or self.b is None:
+        if self._negotiation is None:
             return
-        self._late_offer = False
-        self._modifying = None
-        other = self._other(leg)
         try:
-            if self.admission.emergency and not event.sdp and leg is self.a and self._offer:
-                # The caller did offer, but unreadably: he takes the centre's offer for an answer.
-                other.acknowledge(self.anchor.stand_in(0, self._offer))
-            else:
-                other.acknowledge(self.anchor.relay(self._number(leg), event.sdp))
+            self._negotiation.acknowledged(leg, event)
         except (Malformed, NoPorts):
-            other.acknowledge(b"")
             self._end("answered", "switch", 488, NETWORK)
-
-    def _on_modify(self, leg: Leg, event: ev.Modify) -> None:
-        other = self._other(leg)
-        if self._modifying is not None or not other.settled:
-            leg.decline(491)
-            return
-        self.anchor.follow(self._number(leg), leg.flow.remote.host)
-        before = self.anchor.agreement()
-        try:
-            body = self.anchor.relay(self._number(leg), event.sdp) if event.sdp else b""
-        except Malformed as error:
-            leg.decline(error.status)
-            return
-        except NoPorts:
-            leg.decline(488)
-            return
-        self._modifying = leg
-        self._before_modify = before
-        other.modify(body)
-
-    def _on_modified(self, leg: Leg, event: ev.Modified) -> None:
-        asker, self._modifying = self._modifying, None
-        if asker is None:
-            leg.acknowledge(b"")
-            return
-        late = asker.awaits_offer
-        try:
-            body = self.anchor.relay(self._number(leg), event.sdp)
-        except (Malformed, NoPorts):
-            leg.acknowledge(b"")
-            asker.decline(488)
-            return
-        if late:
-            self._modifying = asker  # the answer comes with the asker's ACK
-        else:
-            leg.acknowledge(b"")
-        asker.accept(body)
-
-    def _on_modify_refused(self, _leg: Leg, event: ev.ModifyRefused) -> None:
-        asker, self._modifying = self._modifying, None
-        if asker is not None:
-            self.anchor.return_to(self._before_modify)
-            asker.decline(event.status if event.status in (415, 487, 488, 491, 606) else 488)
 
     def _on_hung_up(self, leg: Leg, event: ev.HungUp) -> None:
         if self.state is State.ANSWERED:
@@ -594,8 +540,10 @@ class Call:
         assert other is not None
         return other
 
-    def _number(self, leg: Leg) -> int:
-        return 0 if leg is self.a else 1
+    @property
+    def _agreed(self) -> Negotiation:
+        assert self._negotiation is not None, "a leg asks for more only once the call is answered"
+        return self._negotiation
 
     def _side(self, leg: Leg) -> str:
         return "caller" if leg is self.a else "callee"
