@@ -49,8 +49,9 @@ class Side:
 
     host: str
     life: int
-    session: int = 0
-    """The relay session whose ports it was told of."""
+    session: int | None = None
+    """The relay session whose ports it was told of first; 0 when none had them, None before. A repetition may
+    be seen when its ports are another call's already."""
     confirmed_ns: int = 0
     bye_ns: int = 0
     """When its first BYE came or went."""
@@ -89,7 +90,7 @@ class Auditor:
         elif message.method == "BYE":
             self._on_bye(message)
         side = self.sides.get(message.call_id)
-        if side is not None and not side.session and message.sdp and message.get("Content-Type"):
+        if side is not None and side.session is None and message.sdp and message.get("Content-Type"):
             side.session = self.world.machine.relay.session_of(media_in(message.sdp)[1])
 
     def _check_documents(self, invite: Sip) -> None:
@@ -273,7 +274,7 @@ class Auditor:
                     ended_ns = attempt.at_ns + (cdr.released_ms - cdr.invited_ms) * NS_PER_MS
                     self._check_release(life, self.sides[call_id].session, answered_ns, ended_ns)
 
-    def _check_release(self, life: int, session: int, answered_ns: int, ended_ns: int) -> None:
+    def _check_release(self, life: int, session: int | None, answered_ns: int, ended_ns: int) -> None:
         deaths = self.world.machine.deaths
         if life <= len(deaths) and deaths[life - 1].mono_ns < ended_ns + _LONGEST_GOODBYE_NS:
             return  # the power went while a BYE waited for its ACK; its call was over and recorded
