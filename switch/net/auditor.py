@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Any
 
 from switch.call.audit import Audit, auditing, summed
 from switch.call.help import Setup
+from switch.net.rounds import Rounds
 from switch.ports import NS_PER_S, Moment
 from switch.routing.lines import Line
 
@@ -22,7 +22,7 @@ MOST_NAMED = 20
 """Lines that the log names; `belswitch emergency audit` lists them all."""
 
 
-class Auditor:
+class Auditor(Rounds):
     """Runs the audit and keeps the last result."""
 
     def __init__(
@@ -33,44 +33,29 @@ class Auditor:
         now: Callable[[], Moment],
         log: Any,
     ) -> None:
+        super().__init__("auditor")
         self.last: Audit | None = None
         self._lines = lines
         self._setup = setup
         self._now = now
         self._log = log
         self._ended = now()
-        self._asked = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
 
     @property
     def age_s(self) -> float:
         """How long ago the last audit ended."""
         return (self._now().mono_ns - self._ended.mono_ns) / NS_PER_S
 
-    def start(self) -> None:
-        """Audit now, and then daily."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="auditor")
+    @property
+    def pause_s(self) -> float:
+        """Seconds between two rounds."""
+        return EVERY_S
 
-    def ask_now(self) -> None:
-        """Centres or lines have changed: audit them again, after one that runs already."""
-        self._asked.set()
-
-    async def close(self) -> None:
-        """No more audits."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _run(self) -> None:
-        while True:
-            self._asked.clear()
-            try:
-                await self._audit()
-            except Exception as error:  # tomorrow is another day; until then the age of the last one tells
-                self._log.error("emergency_audit_failed", error=repr(error))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_S):
-                    await self._asked.wait()
+    async def _round(self) -> None:
+        try:
+            await self._audit()
+        except Exception as error:  # tomorrow is another day; until then the age of the last one tells
+            self._log.error("emergency_audit_failed", error=repr(error))
 
     async def _audit(self) -> None:
         results = []
