@@ -73,6 +73,16 @@ def line_of(entry: LineEntry, config: Config) -> Line:
         cap=entry.cap or "",
         premium=entry.premium,
         concluded=entry.concluded.isoformat() if entry.concluded is not None else "",
+        end_user=entry.end_user or entry.address.name,
+        end_users=entry.end_users,
+        devices=entry.devices,
+        agreement=entry.agreement,
+        guarantee=entry.guarantee,
+        abroad=entry.abroad,
+        withhold=entry.withhold,
+        state_reason=entry.state_reason,
+        disputed=entry.disputed,
+        terminated_on=entry.terminated_on.isoformat() if entry.terminated_on is not None else "",
     )
 
 

@@ -230,11 +230,7 @@ class Switch:
         old = self.lines
         self.lines = LineTable.of(lines)
         self.identity.lines = self.lines
-        gone = [
-            user
-            for user in old.by_user
-            if (line := self.lines.by_user.get(user)) is None or line.state == "terminated"
-        ]
+        gone = [user for user in old.by_user if (line := self.lines.by_user.get(user)) is None or line.gone]
         self.registrar.forget(gone)
         self.charging.replace_lines(self.lines.by_user)
 

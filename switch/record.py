@@ -31,7 +31,9 @@ class Cdr:
 
     `outcome` is one of `answered`, `cancelled`, `busy`, `no-answer`, `rejected`, `refused` (by the
     switch), `failed`; `released_by` one of `caller`, `callee`, `switch`; `verdict` the admission's reason
-    code; `flags` what an operator should know (`no-media`, `no-ack`, `restart`, `limit`, `cap`...).
+    code; `caused_by` the id of the call that was forwarded or transferred, so that this one came about;
+    `diversions` the numbers that it was sent on from, the last one first; `end_user` who uses the line
+    (R-EUS-01); `flags` what an operator should know (`no-media`, `no-ack`, `restart`, `limit`, `cap`...).
     """
 
     call_id: str
@@ -65,6 +67,8 @@ class Cdr:
     segments: tuple[Segment, ...]
     diversions: tuple[str, ...]
     flags: tuple[str, ...]
+    end_user: str = ""
+    caused_by: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as JSON can hold them."""

@@ -47,7 +47,7 @@ class Registration:
 
     def _carry_out(self, line: Line, user: str, request: Request, flow: Flow) -> tuple[int, Fields]:
         """Only its own address-of-record may a line bind contacts to (section 10.3 step 4)."""
-        if (user != line.user and normalise(user) not in line.numbers) or line.state == "terminated":
+        if (user != line.user and normalise(user) not in line.numbers) or line.gone:
             return 403, {}
         try:
             contacts = self._registrar.register(line, request, flow, self._endpoint.timers.now)

@@ -53,7 +53,7 @@ def auditing(lines: Iterable[Line], setup: Setup, wall_ns: int) -> Iterator[Find
     terminated line cannot call and is passed over."""
     services = _services(setup.directory)
     for line in lines:
-        if line.state != "terminated":
+        if not line.gone:
             yield _finding(line, services, setup, wall_ns)
 
 

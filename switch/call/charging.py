@@ -34,13 +34,13 @@ from switch.ports import (
     PaidBy,
     ThresholdCrossed,
 )
-from switch.routing.lines import Line
+from switch.routing.lines import GONE_STATES, Line
 from switch.timers import Timer, TimerQueue
 
 SLICE_NS = 60 * NS_PER_S
 """How often an account in use is looked at (R-RAT-05: its state is checked again with every slice)."""
 
-CLOSED_STATES = frozenset({"restricted", "suspended", "terminated"})
+CLOSED_STATES = frozenset({"restricted", "suspended"}) | GONE_STATES
 """States in which a line calls emergency numbers and helplines only (domain guide section 8)."""
 
 

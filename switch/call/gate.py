@@ -192,7 +192,7 @@ class Gate:
         dialled = dialled_digits(parse_uri(request.uri))
         called = normalise(dialled)
         line = self._identity.lines.by_number.get(called) if called is not None else None
-        if line is None or called is None or line.state == "terminated":
+        if line is None or called is None or line.gone:
             return Refusal(404, "no-line")
         calls_back = self.help.calls_back(line, trunk, request, now)
         if not calls_back:  # R-EMG-09: nothing keeps a centre from calling back
@@ -284,12 +284,9 @@ class Gate:
 
 def _shut(line: Line) -> Refusal | None:
     """Why nobody can call a line (domain guide section 8)."""
-    match line.state:
-        case "terminated":
-            return Refusal(404, "no-line")
-        case "suspended":
-            return Refusal(480, "line-suspended")
-    return None
+    if line.gone:
+        return Refusal(404, "no-line")
+    return Refusal(480, "line-suspended") if line.state == "suspended" else None
 
 
 def _wants_privacy(request: Request) -> bool:

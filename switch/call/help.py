@@ -90,7 +90,7 @@ class HelpDesk:
             owner = self._registrar.owner_of(flow)
             if owner is not None and owner in lines.by_user:
                 return lines.by_user[owner], True
-        if line is not None and line.state == "terminated":
+        if line is not None and line.gone:
             line = None
         policy = self.settings.emergency_without_digest
         crowded = self._running(UNPROVEN) >= MOST_UNPROVEN

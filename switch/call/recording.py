@@ -59,6 +59,7 @@ def refused(
         segments=(),
         diversions=(),
         flags=(),
+        end_user=line.end_user if line else "",
     )
 
 
@@ -151,6 +152,7 @@ def record_of(
         segments=segments,
         diversions=(),
         flags=tuple(flags),
+        end_user=admission.line.end_user if admission.line else "",
     )
 
 

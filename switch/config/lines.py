@@ -29,7 +29,7 @@ from switch.config.model import (
     text,
 )
 
-State = Literal["active", "limited", "restricted", "suspended", "terminated"]
+State = Literal["active", "limited", "restricted", "suspended", "terminated", "quarantine"]
 CapChoice = Annotated[
     str, text(r"none|[0-9]{1,6}(\.[0-9]{1,2})?"), allowed('an amount in euros like "35.00", or "none"')
 ]
@@ -82,6 +82,16 @@ class LineEntry(Model):
     cap: CapChoice | None = None
     concluded: Day | None = None
     premium: bool = False
+    end_user: OptionalText = ""
+    end_users: Annotated[int, Field(ge=1, le=1000)] = 1
+    devices: tuple[Text, ...] = ()
+    agreement: bool = False
+    guarantee: bool = False
+    abroad: bool = True
+    withhold: bool = False
+    state_reason: OptionalText = ""
+    disputed: bool = False
+    terminated_on: Day | None = None
     address: LineAddress
 
     def _objections(self) -> Iterator[Objection]:

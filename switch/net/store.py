@@ -24,8 +24,21 @@ from switch.record import Cdr
 from switch.routing.lines import Line
 from switch.sip.auth import Account
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 FILE = "belswitch.sqlite"
+
+_PLAIN = (
+    "end_user",
+    "end_users",
+    "agreement",
+    "guarantee",
+    "abroad",
+    "withhold",
+    "state_reason",
+    "disputed",
+    "terminated_on",
+)
+"""What of a line is stored under its own name as it is."""
 
 _JSON_FIELDS = ("options", "segments", "diversions", "flags")
 CDR_FIELDS = tuple(field.name for field in fields(Cdr))
@@ -160,7 +173,7 @@ class Store:
         try:
             for line in lines:
                 if replace:
-                    await self._unregister(line.user, keep=() if line.state == "terminated" else line.numbers)
+                    await self._unregister(line.user, keep=() if line.gone else line.numbers)
                     await connection.execute("DELETE FROM line WHERE user = ?", (line.user,))
                 try:
                     await connection.execute(
@@ -173,7 +186,7 @@ class Store:
                         await connection.execute("INSERT INTO line_number VALUES (?, ?)", (number, line.user))
                     except sqlite3.IntegrityError as error:
                         raise Clash(f"number {number} belongs to another line") from error
-                if line.state != "terminated":
+                if not line.gone:
                     await self._register(line)
         except BaseException:
             await connection.rollback()
@@ -379,6 +392,8 @@ def body_of(line: Line) -> dict[str, Any]:
         "cap": line.cap,
         "concluded": line.concluded,
         "premium": line.premium,
+        **{name: getattr(line, name) for name in _PLAIN},
+        "devices": list(line.devices),
     }
 
 
@@ -399,4 +414,6 @@ def line_of(user: str, body: dict[str, Any]) -> Line:
         cap=body.get("cap", ""),
         concluded=body.get("concluded", ""),
         premium=body.get("premium", False),
+        devices=tuple(body.get("devices", ())),
+        **{name: body[name] for name in _PLAIN if name in body},
     )

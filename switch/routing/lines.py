@@ -11,6 +11,9 @@ from typing import Any
 
 from switch.sip.auth import Account
 
+GONE_STATES = frozenset({"terminated", "quarantine"})
+"""States of a line without any service; in quarantine its number may not be given to anybody either."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -18,7 +21,15 @@ class Line:
     (a customer's own equipment); `address` is the registered one, as the emergency package reads it. `cap` is
     what may be charged in a month, in euros with VAT (R-CAP-02): '' what the plan says, 'none' any amount;
     `concluded` the date of the contract, '' when it is not known. `premium`: it may call 070 and 090x, which
-    are barred otherwise (R-SPC-04)."""
+    are barred otherwise (R-SPC-04).
+
+    `end_user` is who uses it (R-EUS-01), one of `end_users` on its licence (R-NUM-02, R-NUM-03). `devices`
+    are the identities of the equipment rented for it (R-EQP-01), none for any. Calls may be forwarded and
+    transferred abroad only with both `agreement` and `guarantee` on file (R-POL-02); `abroad` is False while
+    it may not call abroad at all. `withhold`: its number is not shown unless a call asks for it.
+    `state_reason` says why it is not active ('' by default), `disputed` that a bill is disputed while the
+    rest is paid (R-SUS-05), `terminated_on` the date since when it has no service (R-POR-03).
+    """
 
     user: str
     numbers: tuple[str, ...]
@@ -34,11 +45,31 @@ class Line:
     cap: str = ""
     concluded: str = ""
     premium: bool = False
+    end_user: str = ""
+    end_users: int = 1
+    devices: tuple[str, ...] = ()
+    agreement: bool = False
+    guarantee: bool = False
+    abroad: bool = True
+    withhold: bool = False
+    state_reason: str = ""
+    disputed: bool = False
+    terminated_on: str = ""
 
     @property
     def number(self) -> str:
         """The main number: what the line is called by in records."""
         return self.numbers[0]
+
+    @property
+    def gone(self) -> bool:
+        """Whether its contract has ended: its number has no service (domain guide section 8)."""
+        return self.state in GONE_STATES
+
+    @property
+    def language(self) -> str:
+        """The language its subscriber is spoken to in."""
+        return str((self.address or {}).get("language", "")) or "nl"
 
     @property
     def nomadic(self) -> bool:
