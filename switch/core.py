@@ -15,24 +15,30 @@ from switch.call.admission import Admission, Refusal
 from switch.call.call import Call
 from switch.call.charging import Charging
 from switch.call.context import CallContext
+from switch.call.counted import UNPROVEN, line_name, trunk_name
+from switch.call.features import Feature
 from switch.call.gate import UNPAID, Gate
 from switch.call.help import HelpDesk, gateway_settings
+from switch.call.reasons import refusal
 from switch.call.recording import INTERWORKING_FAILURE, orphaned, refused
 from switch.call.rehearsal import Rehearsal, is_test
-from switch.call.running import UNPROVEN, RunningCalls, line_name, trunk_name
+from switch.call.running import RunningCalls
 from switch.call.sums import CallSums
 from switch.malformed import Malformed
 from switch.media.anchor import Anchor
 from switch.media.port_pool import PortPool
 from switch.media.quality import summary
 from switch.ports import (
+    NS_PER_MS,
     NS_PER_S,
     Address,
     Append,
     CallAnswered,
     CallEnded,
+    CallerWithheld,
     Datagram,
     EndCall,
+    EndLine,
     Entropy,
     Flow,
     FlowFailed,
@@ -54,6 +60,7 @@ from switch.registration import Registration
 from switch.routing.identity import Challenge, Denied, Identity
 from switch.routing.lines import Line, LineTable
 from switch.routing.registrar import Registrar
+from switch.routing.services import ServiceTable
 from switch.routing.trunks import Trunks
 from switch.settings import Settings
 from switch.sip.dialog import Dialog
@@ -64,9 +71,6 @@ from switch.sip.uri import bracketed, parse_name_addr, parse_uri
 from switch.timers import TimerQueue
 
 _SWEEP_NS = 30 * NS_PER_S
-SETTING_UP_NS = 3600 * NS_PER_S
-"""Longer than any call rings, over all its trunks: a reservation that is still there then was forgotten."""
-
 PREEMPTION = 8
 """Q.850: the circuit was needed for a more urgent call."""
 
@@ -84,11 +88,9 @@ class Switch:
         self.timers = TimerQueue(now, shuffle)
         self.entropy = entropy
         self.sums = CallSums()
-        self.calls = RunningCalls()
+        self.calls = RunningCalls(self._on_ended)
         self.counters: Counter[str] = Counter()
-        self._measuring: dict[int, str] = {}
         self._rehearsing: set[str] = set()
-        self._unreported: list[int] = []
         self._next_session = 0
         self._journal_full = False
         self._stopping = False
@@ -126,6 +128,7 @@ class Switch:
             note=self._note,
         )
         self.gateways = Trunks(gateway_settings(settings), self.endpoint, flows, entropy.token)
+        self.services = ServiceTable(self._append)
         self.gate = self._new_gate(settings)
         self._context = CallContext(
             endpoint=self.endpoint,
@@ -136,8 +139,10 @@ class Switch:
             note=self._note,
             make_room=self._make_room,
             charging=self.charging,
-            entered=self.calls.enter,
-            ended=self._on_ended,
+            gate=self.gate,
+            services=self.services,
+            trunks=self.trunks,
+            tables=self.calls,
             sums=self.sums,
             warned_sides=settings.limits.warned_sides,
         )
@@ -159,6 +164,7 @@ class Switch:
             identity=self.identity,
             registrar=self.registrar,
             trunks=self.trunks,
+            services=self.services,
             charging=self.charging,
             running=self.calls.count,
             closed=self._closed,
@@ -193,6 +199,11 @@ class Switch:
                 call = self.calls.get(event.call_id)
                 if call is not None:
                     call.end("operator")
+            case EndLine():
+                line = self.lines.by_user.get(event.user)
+                for call in self.calls.of_line(line) if line is not None else ():
+                    if not call.admission.urgent:
+                        call.end("line-ended")
             case StopCalls():
                 self._stopping = True
                 for call in self.calls:
@@ -232,13 +243,14 @@ class Switch:
         self.identity.lines = self.lines
         gone = [user for user in old.by_user if (line := self.lines.by_user.get(user)) is None or line.gone]
         self.registrar.forget(gone)
+        self.services.forget(gone)
         self.charging.replace_lines(self.lines.by_user)
 
     def replace_settings(self, settings: Settings) -> None:
         """A new configuration for new calls. Listen addresses, realm and media ports need a restart;
         `switch.app` says so."""
         self.settings = settings
-        self.gate.settings = self.gate.help.settings = settings
+        self.gate.replace_settings(settings)
         self.gateways.replace(gateway_settings(settings))
         self.charging.tariffs = settings.tariffs
         self._context.warned_sides = settings.limits.warned_sides
@@ -254,12 +266,14 @@ class Switch:
         uses: Iterable[tuple[str, Use]] = (),
         crossed: Iterable[ThresholdCrossed] = (),
         helped: Iterable[tuple[str, int]] = (),
+        services: Iterable[tuple[str, Mapping[str, Any]]] = (),
     ) -> None:
         """Take up after a restart: bindings go on; balances are what was settled (`uses`, by account); calls
         that were running are ended on both sides and recorded up to the last sign of life of the switch
         (`alive`), with the flag `restart`. `helped` are the lines that called for help lately, and when
-        (R-EMG-09)."""
+        (R-EMG-09); `services` is what subscribers have set."""
         self.gate.help.callbacks.restore(helped)
+        self.services.restore(services)
         self.charging.restore(uses, crossed, self.lines.by_user)
         for user, contact, expires_ns, state in bindings:
             reachable = Address(*state["flow"][1:3]) in self.settings.listen
@@ -304,6 +318,8 @@ class Switch:
                 self.registration.receive(request, flow)
             elif request.method == "OPTIONS":
                 self._on_options(request, flow)
+            elif request.method == "REFER":
+                self.endpoint.reply(request, flow, 403)  # R-POL-11: only who is in a call transfers it
             else:  # BYE and INFO outside a dialog
                 self.endpoint.reply(request, flow, 481)
         except Malformed as error:
@@ -344,7 +360,7 @@ class Switch:
         if is_test(request.uri):
             self._on_test_call(request, flow)
             return
-        service = self.settings.emergency.numbers.recognise(request.uri)
+        service = self.gate.service_of(request.uri)
         calls_for_help = service is not None and service.is_emergency
         trunk = self.trunks.admitted_from(flow.remote)
         from_centre = trunk is not None and trunk.settings.psap
@@ -363,8 +379,10 @@ class Switch:
                 self.endpoint.reply(request, flow, 401, fields={"WWW-Authenticate": rows})
             case Denied():
                 self.endpoint.reply(request, flow, 403)
-            case Refusal() as refusal:
-                self._refuse(request, flow, refusal)
+            case Refusal() as why:
+                self._refuse(request, flow, why)
+            case Feature():
+                self._refuse(request, flow, refusal("feature-unknown"))
             case Admission() as admission:
                 self._start(admission, request, flow)
 
@@ -372,26 +390,25 @@ class Switch:
         call = Call(self._context, self.entropy.token(96), admission)
         if admission.emergency and admission.line is not None:
             self.gate.help.callbacks.record(admission.line.user, self.timers.now.wall_ns)
-        if admission.line is not None and admission.quote is not None:
-            unpaid = self.charging.reserve(call.id, admission.line, admission.quote, SETTING_UP_NS)
-            if unpaid is not None:
-                self._refuse(request, flow, Refusal(403, UNPAID[unpaid]))
-                return
+        if unpaid := call.links[0].reserve():
+            self._refuse(request, flow, refusal(UNPAID[unpaid]))
+            return
         self.calls.add(call, self._counted(admission))
         try:
             call.start(request, flow)
         except Malformed:
-            self.calls.remove(call.id)
-            if admission.line is not None:
-                self.charging.release(call.id, admission.line)
+            self.calls.remove(call)
+            call.links[0].release()
             raise
+        if admission.restricted:
+            at_ms = self.timers.now.wall_ns // NS_PER_MS
+            self._append(Append(CallerWithheld(call.id, admission.restricted, at_ms), hold=False))
 
     def _counted(self, admission: Admission) -> list[str]:
         """Whose limits a call counts towards; a call for help towards none."""
         if admission.emergency:
             return [UNPROVEN] if not admission.proven else []
-        called = self.lines.by_number.get(admission.called)
-        names = [line_name(line) for line in (admission.line, called) if line is not None]
+        names = [line_name(line) for line in (admission.line, admission.callee) if line is not None]
         return [*names, trunk_name(admission.trunk)] if admission.trunk else names
 
     def _refuse(self, request: Request, flow: Flow, refusal: Refusal) -> None:
@@ -436,9 +453,9 @@ class Switch:
                 call.end("no-media", silent_ms=self.settings.media.silence_ms)
             case "failed" if call is not None:
                 self.counters["relay_failed"] += 1
-                call.end("relay-failed")
+                call.media_failed(message.session)
             case "report":
-                call_id = self._measuring.pop(message.session, None)
+                call_id = self.calls.reported(message.session)
                 if call_id is not None and message.detail:
                     streams = message.detail
                     media = {
@@ -450,10 +467,8 @@ class Switch:
     def _on_relay_died(self, event: RelayDied) -> None:
         """Its sessions are gone; another process takes its place, and there they are opened anew."""
         for call in self.calls:
-            if call.anchor.session % event.workers == event.worker:
-                call.media_restarted()
-        for session in [s for s in self._measuring if s % event.workers == event.worker]:
-            del self._measuring[session]
+            call.media_restarted(event.worker, event.workers)
+        self.calls.relay_died(event.worker, event.workers)
 
     # --- what calls use -------------------------------------------------------------------------------------
 
@@ -471,12 +486,9 @@ class Switch:
         (own or ordinary)[-1].end("preempted", cause=PREEMPTION, reason=PREEMPTED)
         return True
 
-    def _on_ended(self, call_id: str) -> None:
-        call = self.calls.remove(call_id)
-        if call is not None and call.admission.emergency and call.admission.line is not None:
+    def _on_ended(self, call: Call) -> None:
+        if call.admission.emergency and call.admission.line is not None:
             self.gate.help.callbacks.record(call.admission.line.user, self.timers.now.wall_ns)
-        if call is not None and call.anchor.used:
-            self._measuring[call.anchor.session] = call_id
 
     def _closed(self) -> str:
         """Why no ordinary call is taken now; '' when it is."""
@@ -505,9 +517,7 @@ class Switch:
     def _sweep(self) -> None:
         self.registrar.sweep(self.timers.now)
         self.charging.sweep()
-        for session in self._unreported:  # no report by now: none will come
-            self._measuring.pop(session, None)
-        self._unreported = list(self._measuring)
+        self.calls.sweep()
         self.timers.start(_SWEEP_NS, self._sweep)
 
     def _internal_error(self, error: Exception) -> None:
@@ -520,9 +530,9 @@ class Switch:
     # --- views ----------------------------------------------------------------------------------------------
 
     def view_calls(self, now: Moment) -> list[dict[str, Any]]:
-        """Every running call with its price at `now`."""
+        """Every link of every running call with its price at `now`."""
         self.timers.now = now
-        return [call.view(now) for call in self.calls]
+        return [row for call in self.calls for row in call.view(now)]
 
     def view_registrations(self, now: Moment) -> list[dict[str, Any]]:
         """Every live binding."""

@@ -112,6 +112,13 @@ class EndCall:
 
 
 @dataclass(frozen=True, slots=True)
+class EndLine:
+    """All calls of a line end now but those for help (R-SUS-04)."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopCalls:
     """Take no more calls; with `end`, end the running ones too, and with `emergency` those for help as
     well."""
@@ -121,7 +128,15 @@ class StopCalls:
 
 
 Input = (
-    Datagram | FlowFailed | TargetsResolved | RelayMessage | RelayDied | JournalState | EndCall | StopCalls
+    Datagram
+    | FlowFailed
+    | TargetsResolved
+    | RelayMessage
+    | RelayDied
+    | JournalState
+    | EndCall
+    | EndLine
+    | StopCalls
 )
 
 
@@ -259,6 +274,38 @@ class EmergencyLogged:
     released_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class ServicesSaved:
+    """What a subscriber has set for a line now, all of it (`switch.routing.services.LineServices`)."""
+
+    user: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CallerWithheld:
+    """The number of a caller who does not want it shown (R-MAL-01): kept apart from the records."""
+
+    call_id: str
+    number: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallMarked:
+    """A subscriber marks a call as malicious (R-MAL-01): `number` is the true one, '' when no carrier told
+    it; `call_at_ms` is when the call came, `at_ms` when it was marked, both UTC."""
+
+    call_id: str
+    account: str
+    line: str
+    number: str
+    withheld: bool
+    trunk: str
+    call_at_ms: int
+    at_ms: int
+
+
 Entry = (
     CallAnswered
     | CallEnded
@@ -267,4 +314,7 @@ Entry = (
     | BindingRemoved
     | ThresholdCrossed
     | EmergencyLogged
+    | ServicesSaved
+    | CallerWithheld
+    | CallMarked
 )

@@ -9,6 +9,7 @@ from rating.quote import Quote
 from rating.zone import Destination
 from switch.routing.lines import Line
 from switch.routing.plan import RoutePlan
+from switch.sip.history import Diverted
 from switch.sip.message import Fields
 
 
@@ -34,6 +35,11 @@ class Admission:
     charged. `proven`: the caller is who he says he is. `limit_s` is when an answered call is cut
     (R-LIM-01), 0 for never. `help` is there for a call to the emergency services, `callback` says that one
     calls back (R-EMG-09).
+
+    `callee` is the line of ours that is called. Where its calls are forwarded at once, `diverts` is the
+    condition that holds, and `blocked` what the caller is told when that comes to nothing. `chain` are the
+    numbers that the call was sent on from, the last one first; `hops` how many more it may take. `withheld`:
+    nobody but the switch may know the caller. `restricted` is his true number then (R-MAL-01).
     """
 
     origin: str
@@ -53,6 +59,13 @@ class Admission:
     limit_s: int
     help: HelpFacts | None = None
     callback: bool = False
+    callee: Line | None = None
+    diverts: str = ""
+    blocked: Refusal | None = None
+    chain: tuple[Diverted, ...] = ()
+    hops: int = 70
+    withheld: bool = False
+    restricted: str = ""
 
     @property
     def urgent(self) -> bool:

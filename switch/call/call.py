@@ -1,7 +1,8 @@
-"""A call: the caller's leg, the attempts to reach the called side, their media, and what it costs.
+"""A call: the caller's leg, whoever is found for him, their media, and what it costs everybody who caused it.
 
 Only the call knows both legs. It is given events (`switch.call.events`), decides, and gives orders to legs
-and anchor; it never waits. What both parties ask of each other once they talk is `switch.call.negotiation`.
+and anchor; it never waits. Who is called and who sends the call on is `switch.call.search`, what both ask of
+each other once they talk `switch.call.negotiation`, how one of them is replaced `switch.call.transfer`.
 """
 
 from __future__ import annotations
@@ -10,32 +11,36 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
-from rating.charge import Charge
-from rating.grant import StopReason
 from switch.call import events as ev
-from switch.call.admission import Admission
-from switch.call.bill import Bill
+from switch.call.admission import Admission, Refusal
+from switch.call.attempts import NETWORK, NO_ANSWER
 from switch.call.context import CallContext
+from switch.call.counted import line_name, sent_on_name
 from switch.call.help_log import HelpLog
 from switch.call.incoming import IncomingLeg
 from switch.call.leg import Leg
+from switch.call.link import Link
 from switch.call.negotiation import Negotiation
-from switch.call.outcome import better, outcome_of, told_to_a_caller_for_help, told_to_caller
-from switch.call.outgoing import Invitation, OutgoingLeg
-from switch.call.recording import Ending, Timeline, record_of
+from switch.call.outcome import outcome_of, told_to_a_caller_for_help, told_to_caller
+from switch.call.outgoing import OutgoingLeg
+from switch.call.policy import Party
+from switch.call.recording import Ending
+from switch.call.search import Search
+from switch.call.transfer import Transfer
 from switch.malformed import Malformed
 from switch.media.anchor import Anchor, NoPorts
-from switch.ports import NS_PER_MS, NS_PER_S, Append, CallAnswered, CallEnded, Flow, Moment, Note
-from switch.record import Cdr
-from switch.routing.plan import Stage, moves_on
+from switch.ports import NS_PER_MS, NS_PER_S, Append, Flow, Moment, Note
+from switch.routing.lines import Line
+from switch.routing.plan import Stage
 from switch.sip.message import Fields, Request
 from switch.timers import Timer
 
 PROBE_NS = 120 * NS_PER_S
 WARNING_TONE_MS = 500
-ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
-NORMAL, NO_ANSWER, REJECTED, NO_CIRCUIT, NETWORK = 16, 19, 21, 34, 38
+NORMAL, REJECTED, NO_CIRCUIT = 16, 21, 34
 """Q.850 causes that the switch itself gives."""
+
+__all__ = ["NETWORK", "NO_ANSWER", "Call", "State"]
 
 
 class State(Enum):
@@ -48,56 +53,48 @@ class State(Enum):
 
 
 class Call:
-    """One call, from the INVITE to its record."""
+    """One call, from the INVITE to its records. `a` and `b` are its two sides; the caller's is `a` until
+    somebody is transferred."""
 
     __slots__ = (
-        "_active",
-        "_best",
-        "_bill",
         "_context",
         "_flags",
         "_help",
-        "_late_offer",
+        "_incoming",
+        "_media_of",
         "_negotiation",
-        "_stages",
+        "_parties",
+        "_search",
         "_timers",
-        "_times",
         "a",
         "admission",
         "anchor",
         "b",
         "id",
+        "links",
         "state",
-        "trunk",
+        "transfer",
     )
 
     def __init__(self, context: CallContext, call_id: str, admission: Admission) -> None:
         self._context = context
         self.id = call_id
         self.admission = admission
+        """What the caller's call was admitted as."""
         self.state = State.TRYING
-        self.trunk = ""
         self.anchor: Anchor = context.anchor()
-        self.a: IncomingLeg | None = None
-        self.b: OutgoingLeg | None = None
-        self._active: list[OutgoingLeg] = []
-        self._stages = iter(admission.plan.stages)
-        self._best: ev.Refused | None = None
-        self._times = Timeline(context.timers.now)
-        self._bill = Bill(
-            call_id,
-            admission,
-            charging=context.charging,
-            sums=context.sums,
-            timers=context.timers,
-            warn=lambda: self.guard(self._warn),
-            cut=lambda reason, due_ns: self.guard(lambda: self._cut(reason, due_ns)),
-        )
-        self._late_offer = False
+        self.a: Leg | None = None
+        self.b: Leg | None = None
+        self.links = [Link(context, call_id, admission, self)]
+        self.transfer: Transfer | None = None
+        self._incoming: IncomingLeg | None = None
+        self._search: Search | None = None
+        self._parties: dict[Leg, Party] = {}
         self._negotiation: Negotiation | None = None
         self._timers: list[Timer] = []
         self._flags: list[str] = []
         self._help = HelpLog(context.timers.now) if admission.help is not None else None
+        self._media_of = call_id
 
     # --- from outside ---------------------------------------------------------------------------------------
 
@@ -107,21 +104,23 @@ class Call:
         Raises:
             Malformed: nothing was sent and the call does not exist.
         """
-        context = self._context
-        tag = context.entropy.token(64)
-        follows = self.admission.line is not None
-        self.a = IncomingLeg(
+        context, admission = self._context, self.admission
+        leg = IncomingLeg(
             context.endpoint,
             request,
             flow,
             self,
-            tag=tag,
-            follows_flow=follows,
-            tolerant=self.admission.urgent,
+            tag=context.entropy.token(64),
+            follows_flow=admission.line is not None,
+            tolerant=admission.urgent,
         )
+        self.a = self._incoming = leg
+        caller = admission.restricted or admission.caller
+        self._parties[leg] = Party(caller, admission.line, context.is_abroad(admission.trunk))
         self.anchor.place(0, flow.remote.host)
-        self._late_offer = not self.a.invited_sdp
-        self.guard(self._next_stage)
+        shown = "" if admission.withheld else admission.caller
+        self._search = Search(context, self.anchor, self, self.links, offer=leg.invited_sdp, shown=shown)
+        self.guard(self._search.begin)
 
     def handle(self, leg: Leg, event: ev.Event) -> None:
         """Something happened on a leg. What comes too late is ignored; a fault of ours ends this one call,
@@ -140,15 +139,11 @@ class Call:
 
     def _handle(self, leg: Leg, event: ev.Event) -> None:
         """Every event has an answer in every state."""
+        if self.transfer is not None and self.transfer.takes(leg, event):
+            return
         match event:
-            case ev.Ringing():
-                self._on_ringing(leg, event)
-            case ev.Answered():
-                self._on_answered(leg, event)
-            case ev.Refused():
-                self._on_refused(leg, event)
             case ev.Cancelled():
-                self._end("cancelled", "caller", 487, NORMAL)
+                self._end("cancelled", leg, 487, NORMAL)
             case ev.Acknowledged():
                 self._on_acknowledged(leg, event)
             case ev.Modify():
@@ -158,14 +153,19 @@ class Call:
             case ev.ModifyRefused():
                 self._agreed.declined(event)
             case ev.ModifyCancelled():
-                self._other(leg).cancel_modify()
+                if (other := self.other(leg)) is not None:
+                    other.cancel_modify()
             case ev.Info():
-                if self.state is State.ANSWERED:
-                    self._other(leg).info(event)
+                other = self.other(leg)
+                if self.state is State.ANSWERED and other is not None:
+                    other.info(event)
                 else:
-                    leg.answer_info(event.number, 481)
+                    leg.answer_request(event.number, 481)
             case ev.InfoAnswered():
-                self._other(leg).answer_info(event.number, event.status)
+                if (other := self.other(leg)) is not None:
+                    other.answer_request(event.number, event.status)
+            case ev.Refer():
+                Transfer.asked(self._context, self, leg, event)
             case ev.HungUp():
                 self._on_hung_up(leg, event)
             case ev.Lost():
@@ -178,221 +178,195 @@ class Call:
             return
         self._flags.append(flag)
         if self.state is State.ANSWERED:
-            self._end("answered", "switch", 200, cause, silent_ms=silent_ms, reason=reason)
+            self._end("answered", None, 200, cause, silent_ms=silent_ms, reason=reason)
         else:
             self._refuse_caller(503, "failed", NO_CIRCUIT)
 
-    def media_restarted(self) -> None:
-        """The relay of this call died: its successor carries on."""
-        if self.anchor.open:
-            self._flags.append("relay-restarted")
-            self.anchor.reopen()
+    def media_restarted(self, worker: int, workers: int) -> None:
+        """A relay died, and its successor carries on with the sessions that it had."""
+        for anchor in self.anchors:
+            if anchor.session % workers == worker and anchor.open:
+                self._flags.append("relay-restarted")
+                anchor.reopen()
+
+    def media_failed(self, session: int) -> None:
+        """The relay could not open ports for a session of this call."""
+        if self.transfer is not None and session == self.transfer.anchor.session:
+            self.guard(self.transfer.media_failed)
+        else:
+            self.end("relay-failed")
 
     def fail(self) -> None:
         """We were wrong: end this one call, so that the switch lives on."""
         self._flags.append("internal-error")
         if self.state is State.ANSWERED:
-            self._end("answered", "switch", 500, NETWORK)
+            self._end("answered", None, 500, NETWORK)
         elif self.state is not State.ENDED:
             self._refuse_caller(500, "failed", NETWORK)
 
-    def view(self, now: Moment) -> dict[str, Any]:
-        """The call as an operator sees it, with its price now."""
-        admission = self.admission
-        return {
-            "call_id": self.id,
-            "line": admission.line.number if admission.line else "",
-            "caller": admission.caller,
-            "called": admission.called,
-            "class": admission.destination.cls.value if admission.destination else "",
-            "trunk": self.trunk,
-            "state": self.state.name.lower(),
-            "seconds": self._times.talked_ms(now) // 1000,
-            "emergency": admission.emergency,
-            **self._bill.view(answered=self.state is State.ANSWERED),
-        }
+    def view(self, now: Moment) -> list[dict[str, Any]]:
+        """The links of the call as an operator sees them, with their prices now."""
+        state = self.state.name.lower()
+        return [link.view(state, now) for link in self.links]
 
-    # --- attempts -------------------------------------------------------------------------------------------
+    @property
+    def talking(self) -> bool:
+        """Whether it is answered and goes on."""
+        return self.state is State.ANSWERED
 
-    def _next_stage(self) -> None:
-        """Make the next attempt, or give the caller the best refusal that came."""
-        stage = next(self._stages, None)
-        if stage is None:
-            self._give_up()
-            return
-        try:
-            self._try(stage)
-        except NoPorts:
-            self._refuse_without_ports()
-        except Malformed as error:
-            if self.admission.emergency and not self._late_offer:
-                self._late_offer = True  # no offer is better than no help (R-EMG-05): the centre makes one
-                self._try(stage)
-            else:
-                self._refuse_caller(error.status, "refused", None)
+    @property
+    def anchors(self) -> list[Anchor]:
+        """Its media sessions: its own, and that of a transfer under way."""
+        return [self.anchor, self.transfer.anchor] if self.transfer is not None else [self.anchor]
 
-    def _try(self, stage: Stage) -> None:
-        assert self.a is not None
-        context, admission = self._context, self.admission
-        context.entered(self.id, stage.trunk)
-        self.trunk = stage.trunk
+    @property
+    def media_of(self) -> str:
+        """The id of the record that the relay's figures belong to."""
+        return self._media_of
+
+    def pays(self, line: Line) -> bool:
+        """Whether a line has to do with this call: it pays for a part of it, or is called."""
+        return any(
+            party is not None and party.user == line.user
+            for link in self.links
+            for party in (link.admission.line, link.admission.callee)
+        )
+
+    # --- the search -----------------------------------------------------------------------------------------
+
+    def relayed(self, side: int, sdp: bytes) -> bytes:
+        """A body of `side` as the other one is to see it; for a call for help others make room (R-EMG-04)."""
+        while True:
+            try:
+                return self.anchor.relay(side, sdp)
+            except NoPorts:
+                if not (self.admission.urgent and self._context.make_room(self.admission.line)):
+                    raise
+
+    def on_tried(self, link: Link, stage: Stage) -> None:
+        """An attempt is made."""
+        self._context.tables.tried(link.id, stage.trunk)
         if self._help is not None:
-            self._help.tried(stage.trunk, context.timers.now)
-        self.anchor.place(1, stage.targets[0].flow.remote.host)
-        if admission.emergency and b"\nm=" not in self.a.invited_sdp:
-            self._late_offer = True  # it offers nothing: the centre does (R-EMG-05)
-        offer = b"" if self._late_offer else self._relayed(0, self.a.invited_sdp)
-        for target in stage.targets:
-            invitation = Invitation(
-                target.uri,
-                admission.sender,
-                target.recipient,
-                target.fields,
-                target.credentials,
-                target.parts,
-            )
-            leg = OutgoingLeg(
-                context.endpoint,
-                target.flow,
-                self,
-                invitation,
-                follows_flow=target.follows_flow,
-                new_token=context.entropy.token,
-                tolerant=admission.urgent,
-            )
-            self._active.append(leg)
-            leg.invite(offer)
-        if stage.reply_ns:
-            self._after(stage.reply_ns, lambda: self._give_up_stage(99))
-        if stage.provisional_ns:
-            self._after(stage.provisional_ns, lambda: self._give_up_stage(100))
-        if stage.ring_ns:
-            self._after(stage.ring_ns, lambda: self._give_up_stage(199))
+            self._help.tried(stage.trunk, self._context.timers.now)
 
-    def _give_up_stage(self, at_most: int) -> None:
-        """A time limit of the stage passed: it fails, if no leg has come further than the provisional
-        status `at_most`."""
-        if self.state in (State.ANSWERED, State.ENDED) or any(
-            leg.provisional > at_most for leg in self._active
-        ):
-            return
-        for leg in self._active:
-            leg.cancel('Q.850;cause=102;text="Timer"')
-        self._active = []
-        rang = at_most > 100
-        self._stage_failed(ev.Refused(480 if rang else 408, NO_ANSWER if rang else NETWORK, local=not rang))
+    def on_stage_over(self, status: int) -> None:
+        """It has failed."""
+        if self._help is not None:
+            self._help.settled(status, self._context.timers.now)
 
-    def _on_ringing(self, leg: Leg, event: ev.Ringing) -> None:
-        if self.a is None or leg not in self._active:
+    def on_sent_on(self, line: Line) -> None:
+        """The call is sent on: the caller hears so (RFC 3261 section 21.1.3)."""
+        self.counts(self.links[-1], line)
+        if self._incoming is not None:
+            self._incoming.ring(181, b"")
+
+    def counts(self, link: Link, line: Line) -> None:
+        """A link that `line` caused is found by its id, and counts towards its limits and the callee's."""
+        names = [sent_on_name(line)]
+        if link.admission.callee is not None:
+            names.append(line_name(link.admission.callee))
+        self._context.tables.opened(self, link.id, names)
+
+    def on_ringing(self, event: ev.Ringing) -> None:
+        """The called side is alerted, or sends early media."""
+        if self._incoming is None or self._search is None:
             return
-        now = self._context.timers.now
-        if self._help is not None and self._help.heard(now):
-            self._context.sums.help_first_ms.add(self._times.since_invite_ms(now) or 0)
-        if self._times.ringing is None:
-            self._times.ringing = now
-            self._context.sums.post_dial_delay_ms.add(self._times.since_invite_ms(now) or 0)
+        context = self._context
+        if self._help is not None and self._help.heard(context.timers.now):
+            context.sums.help_first_ms.add(self.links[0].times.since_invite_ms(context.timers.now) or 0)
         self.state = State.RINGING
         body = b""
-        if event.sdp and not self._late_offer:
+        if event.sdp and not self._search.attempts.late:
             try:
                 body = self.anchor.relay(1, event.sdp)
             except (Malformed, NoPorts):
                 body = b""  # early media that cannot be relayed is left out; the call goes on
-        self.a.ring(event.status if event.status <= 183 else 183, body)
+        self._incoming.ring(event.status if event.status <= 183 else 183, body)
 
-    def _on_answered(self, leg: Leg, event: ev.Answered) -> None:
-        assert self.a is not None
-        assert isinstance(leg, OutgoingLeg)
-        for other in self._active:
-            if other is not leg:
-                other.cancel(ELSEWHERE)
-        self._active = []
+    def on_found(self, leg: OutgoingLeg, event: ev.Answered) -> None:
+        """Somebody took the call."""
+        assert self._incoming is not None
+        assert self._search is not None
+        search = self._search
+        leg.user = self
         self.b = leg
-        self._stop_timers()
         try:
-            body = self._relayed(1, event.sdp)
+            body = self.relayed(1, event.sdp)
         except (Malformed, NoPorts) as error:
-            leg.acknowledge(b"")
-            leg.bye(NETWORK)
-            leg.detach()
-            self.b = None
+            self._hang_up(leg, NETWORK)
             if isinstance(error, NoPorts):
-                self._refuse_without_ports()
+                self.on_no_ports()
             else:  # an answer that cannot be used is a failure of the network: the next one is asked
-                self._stage_failed(ev.Refused(502, NETWORK, local=True))
+                search.attempts.go_on(ev.Refused(502, NETWORK, local=True))
             return
-        if unpaid := self._bill.begin():
-            self._hang_up_unpaid(leg, unpaid)
-            return
-        now = self._context.timers.now
-        self._times.answered = now
+        for link in search.links:
+            if unpaid := link.begin(leg):  # what the first second was to be paid from is gone since: nobody
+                self._hang_up(leg, NORMAL)  # is charged
+                self._flags.append(unpaid.value)
+                self._refuse_caller(403, "refused", REJECTED)
+                return
+        self._talk(search, leg, event, body)
+
+    def _talk(self, search: Search, leg: OutgoingLeg, event: ev.Answered, body: bytes) -> None:
+        """The call is answered: tell the caller, and write down what must not be lost."""
+        assert self._incoming is not None
+        admission = search.link.admission
         self.state = State.ANSWERED
+        self._search = None
         if self._help is not None:
-            self._help.settled(200, now)
+            self._help.settled(200, self._context.timers.now)
         self.anchor.listen()
+        late = search.attempts.late
+        self._parties[leg] = Party(
+            admission.called, admission.callee, self._context.is_abroad(search.link.trunk)
+        )
         self._negotiation = Negotiation(
             self.anchor,
-            self.a,
+            self._incoming,
             leg,
-            late=self._late_offer,
-            stand_in=event.sdp if self._late_offer and self.admission.emergency else b"",
+            late=late,
+            stand_in=event.sdp if late and self.admission.emergency else b"",
         )
-        if not self._late_offer:
+        if not late:
             leg.acknowledge(b"")
         self._after(PROBE_NS, self._probe)
-        pending = self._record(Ending("answered", "", 200, None), now)
-        self.a.answer(body)
-        sides = (self.a.snapshot(), leg.snapshot())
-        entry = CallAnswered(self.id, now, pending, sides, self._bill.paid_by())
-        self._context.append(Append(entry, hold=not self.admission.emergency))
+        self._incoming.answer(body)
+        self._save()
 
-    def _hang_up_unpaid(self, leg: OutgoingLeg, reason: StopReason) -> None:
-        """What the first second was to be paid from is gone since the call was placed: nobody is charged."""
+    def _save(self) -> None:
+        sides = tuple(side.snapshot() for side in (self.a, self.b) if side is not None)
+        for link in self.links:
+            link.save(sides, self._flags)
+
+    def _hang_up(self, leg: Leg, cause: int) -> None:
+        """Whoever answered is not talked to after all."""
         leg.acknowledge(b"")
-        leg.bye(NORMAL)
+        leg.bye(cause)
         leg.detach()
         self.b = None
-        self._flags.append(reason.value)
-        self._refuse_caller(403, "refused", REJECTED)
 
-    def _on_refused(self, leg: Leg, event: ev.Refused) -> None:
-        if leg not in self._active:
-            return
-        self._active.remove(leg)
-        if event.status >= 600 and not self.admission.plan.emergency:
-            for other in self._active:  # RFC 3261 section 16.7 step 5
-                other.cancel("")
-            self._active = []
-        self._best = event if self._best is None else better(self._best, event)
-        if not self._active:
-            self._stage_failed(self._best)
-
-    def _stage_failed(self, outcome: ev.Refused) -> None:
-        self._stop_timers()
-        self._best = outcome
-        if self._help is not None:
-            self._help.settled(outcome.status, self._context.timers.now)
-        if moves_on(self.admission.plan.emergency, outcome.status, outcome.local):
-            self._next_stage()
-        else:
-            self._give_up()
-
-    def _give_up(self) -> None:
+    def on_nobody(self, outcome: ev.Refused, blocked: Refusal | None) -> None:
         """No attempt is left: the caller gets what the last one said, as far as it is his business."""
-        best = self._best or ev.Refused(480)
+        if blocked is not None:
+            self._refuse_caller(blocked.status, outcome_of(blocked.status), None, blocked.fields)
+            return
         if self.admission.emergency:
-            status = told_to_a_caller_for_help(best)
+            status = told_to_a_caller_for_help(outcome)
         else:
-            status = told_to_caller(best, line=not self.trunk)
-        outcome = outcome_of(status)
+            status = told_to_caller(outcome, line=not self.links[-1].trunk)
         fields: Fields = {}
-        if best.retry_after_s is not None and status == 503:
-            fields["Retry-After"] = [str(best.retry_after_s)]
-        self._refuse_caller(status, outcome, best.cause, fields, by="callee")
+        if outcome.retry_after_s is not None and status == 503:
+            fields["Retry-After"] = [str(outcome.retry_after_s)]
+        self._refuse_caller(status, outcome_of(status), outcome.cause, fields, by="callee")
 
-    def _refuse_without_ports(self) -> None:
+    def on_no_ports(self) -> None:
+        """There is no relay port left."""
         self._flags.append("no-ports")
         self._refuse_caller(503, "refused", NO_CIRCUIT, {"Retry-After": ["10"]})
+
+    def on_unusable(self, error: Malformed) -> None:
+        """What the caller offers cannot be relayed."""
+        self._refuse_caller(error.status, "refused", None)
 
     def _refuse_caller(
         self,
@@ -405,9 +379,9 @@ class Call:
     ) -> None:
         if cause is not None:
             fields = {**(fields or {}), "Reason": [f"Q.850;cause={cause}"]}
-        if self.a is not None:
-            self.a.refuse(status, fields)
-        self._end(outcome, by, status, cause)
+        if self._incoming is not None:
+            self._incoming.refuse(status, fields)
+        self._end(outcome, None, status, cause, by=by)
 
     # --- within the call ------------------------------------------------------------------------------------
 
@@ -417,19 +391,19 @@ class Call:
         try:
             self._negotiation.acknowledged(leg, event)
         except (Malformed, NoPorts):
-            self._end("answered", "switch", 488, NETWORK)
+            self._end("answered", None, 488, NETWORK)
 
     def _on_hung_up(self, leg: Leg, event: ev.HungUp) -> None:
         if self.state is State.ANSWERED:
-            self._end("answered", self._side(leg), 200, event.cause or NORMAL)
+            self._end("answered", leg, 200, event.cause or NORMAL)
         else:
-            self._end("cancelled", "caller", 487, NORMAL)
+            self._end("cancelled", leg, 487, NORMAL)
 
     def _on_lost(self, leg: Leg, event: ev.Lost) -> None:
         """A party is gone. Where asking found it so, what follows its last sign of life is not charged."""
         self._flags.append("lost")
         silent_ns = self._context.timers.now.mono_ns - leg.heard_ns if event.probed else 0
-        self._end("answered", self._side(leg), event.status, NETWORK, silent_ms=silent_ns // NS_PER_MS)
+        self._end("answered", leg, event.status, NETWORK, silent_ms=silent_ns // NS_PER_MS)
 
     def _probe(self) -> None:
         """While silence means nothing (hold, no RTP), ask both parties whether they are still there."""
@@ -439,78 +413,106 @@ class Call:
                     leg.probe()
         self._after(PROBE_NS, self._probe)
 
+    # --- transfer -------------------------------------------------------------------------------------------
+
+    def party(self, leg: Leg) -> Party:
+        """Who is on a leg."""
+        return self._parties[leg]
+
+    def link_of(self, leg: Leg) -> Link:
+        """The link that reached a leg; the caller's for his own."""
+        return next((link for link in reversed(self.links) if link.reached is leg), self.links[0])
+
+    def leave(self, leg: Leg) -> None:
+        """A party has left before its transfer is done; the other one stays."""
+        leg.detach()
+        if self.a is leg:
+            self.a = None
+        elif self.b is leg:
+            self.b = None
+
+    def take_over(
+        self, kept: Leg, gone: Leg, found: Leg, party: Party, anchor: Anchor, links: list[Link]
+    ) -> None:
+        """`found` takes the place of `gone` beside `kept`, over `anchor`; `links` are what it is paid by."""
+        context = self._context
+        for link in (*self.links, *links):
+            link.owner = self
+            if link.reached is gone:
+                link.reached = found
+        self.links += [link for link in links if link not in self.links]
+        self._parties.pop(gone, None)
+        self._parties[found] = party
+        found.user = self
+        old, self.anchor = self.anchor, anchor
+        old.close()
+        context.tables.media_over(old, self._media_of)
+        self._media_of = self.links[-1].id
+        self.a, self.b = kept, found
+        self._negotiation = Negotiation(anchor, kept, found, late=False, stand_in=b"")
+        anchor.listen()
+        self._save()
+
+    def renew(self, leg: Leg, since: Anchor) -> None:
+        """A transfer came to nothing after `leg` had turned to its session: offer it this one again."""
+        side = 0 if leg is self.a else 1
+        self.anchor.adopt(side, since, 0)
+        leg.modify(self.anchor.repeat(side))
+
+    def absorb(self, other: Call) -> None:
+        """The links of another call go on in this one, which takes its place."""
+        other.state = State.ENDED
+        other._stop_timers()
+        other.anchor.close()
+        self._context.tables.absorbed(self, other)
+
     # --- the end --------------------------------------------------------------------------------------------
 
     def _end(
         self,
         outcome: str,
-        by: str,
+        who: Leg | None,
         status: int,
         cause: int | None,
         *,
         silent_ms: int = 0,
         reason: str = "",
+        by: str = "switch",
     ) -> None:
-        """Release both sides, close the media, and record what it was: once, whichever reason came first."""
-        now = self._context.timers.now
+        """Release all sides, close the media, and record what it was: once, whichever reason came first.
+        `who` is the party that ended it, if it was one."""
         self.state = State.ENDED
         self._stop_timers()
-        for leg in self._active:
-            leg.cancel('SIP;cause=487;text="Caller cancelled"' if by == "caller" else "")
+        if self._search is not None:
+            cancelled = who is not None
+            self._search.give_up('SIP;cause=487;text="Caller cancelled"' if cancelled else "")
+        if self.transfer is not None:
+            self.transfer.abandon()
         for side in (self.a, self.b):
             if side is not None:
                 side.bye(cause or NORMAL, reason)
                 side.detach()
-        self._active = []
         self.anchor.close()
-        answered = self._times.answered
-        talked_ms = self._bill.counted_ms(max(0, self._times.talked_ms(now) - silent_ms))
-        charge = self._bill.settle(talked_ms, answered=answered is not None)
-        cdr = self._record(Ending(outcome, by, status, cause), now, talked_ms=talked_ms, charge=charge)
-        self._context.sums.add(cdr, charge)
-        promised = answered is not None and not cdr.emergency and "preempted" not in cdr.flags
-        account = self._bill.payer.user if self._bill.payer is not None else ""
-        entry = CallEnded(cdr, account, charge.uses if charge is not None else ())
-        self._context.append(Append(entry, hold=promised))
+        for link in self.links:
+            released_by = by if who is None else "callee" if who is link.reached else "caller"
+            link.end(Ending(outcome, released_by, status, cause), silent_ms=silent_ms, flags=self._flags)
         if self._help is not None:
+            now = self._context.timers.now
+            answered = self.links[0].times.answered
             logged = self._help.entry(self.id, self.admission, outcome, answered, now)
             self._context.sums.add_help(logged)
             self._context.append(Append(logged, hold=False))
-        self._context.note(
-            Note(
-                "call",
-                {
-                    "call_id": self.id,
-                    "outcome": outcome,
-                    "status": status,
-                    "by": by,
-                    "duration_s": cdr.duration_s,
-                },
-            )
-        )
-        self._context.ended(self.id)
+        self._context.tables.ended(self.id)
 
-    def _record(
-        self, ending: Ending, now: Moment, *, talked_ms: int = 0, charge: Charge | None = None
-    ) -> Cdr:
-        return record_of(
-            self.id,
-            self.admission,
-            self.trunk,
-            self._times,
-            ending,
-            now,
-            flags=self._flags,
-            talked_ms=talked_ms,
-            charge=charge,
-        )
-
-    def _warn(self) -> None:
+    def warn(self) -> None:
+        """The call is about to be cut: a tone says so."""
         self.anchor.play_tone(self._context.warned_sides, WARNING_TONE_MS)
 
-    def _cut(self, reason: str, due_ns: int) -> None:
+    def cut(self, reason: str, due_ns: int) -> None:
         """The deadline has come: both sides are released, and it is counted when both dialogs are closed."""
         context = self._context
+        if self.state is State.ENDED:
+            return
         context.sums.cuts_asked[reason] += 1
         open_sides: list[Leg] = [side for side in (self.a, self.b) if side is not None]
         self.end(reason)
@@ -524,29 +526,16 @@ class Call:
         for side in list(open_sides):
             side.when_closed(closed)
 
-    def _relayed(self, side: int, sdp: bytes) -> bytes:
-        """A body of `side` as the other one is to see it; for a call for help others make room (R-EMG-04)."""
-        while True:
-            try:
-                return self.anchor.relay(side, sdp)
-            except NoPorts:
-                if not (self.admission.urgent and self._context.make_room(self.admission.line)):
-                    raise
-
     # --- details --------------------------------------------------------------------------------------------
 
-    def _other(self, leg: Leg) -> Leg:
-        other = self.b if leg is self.a else self.a
-        assert other is not None
-        return other
+    def other(self, leg: Leg) -> Leg | None:
+        """The other side, if there is one."""
+        return self.b if leg is self.a else self.a
 
     @property
     def _agreed(self) -> Negotiation:
         assert self._negotiation is not None, "a leg asks for more only once the call is answered"
         return self._negotiation
-
-    def _side(self, leg: Leg) -> str:
-        return "caller" if leg is self.a else "callee"
 
     def _after(self, delay_ns: int, fire: Callable[[], None]) -> None:
         self._timers.append(self._context.timers.start(delay_ns, lambda: self.guard(fire)))

@@ -23,6 +23,7 @@ from rating.quote import Quote, quote
 from rating.tariff import TariffBook
 from rating.terms import Terms
 from rating.zone import DestinationClass
+from switch.call.policy import CLOSED_STATES
 from switch.call.sums import CallSums
 from switch.ports import (
     NS_PER_MS,
@@ -34,14 +35,11 @@ from switch.ports import (
     PaidBy,
     ThresholdCrossed,
 )
-from switch.routing.lines import GONE_STATES, Line
+from switch.routing.lines import Line
 from switch.timers import Timer, TimerQueue
 
 SLICE_NS = 60 * NS_PER_S
 """How often an account in use is looked at (R-RAT-05: its state is checked again with every slice)."""
-
-CLOSED_STATES = frozenset({"restricted", "suspended"}) | GONE_STATES
-"""States in which a line calls emergency numbers and helplines only (domain guide section 8)."""
 
 
 class Paying(Protocol):

@@ -2,23 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from switch.call.charging import Charging
+from switch.call.gate import Gate
 from switch.call.sums import CallSums
 from switch.media.anchor import Anchor
 from switch.ports import Append, Entropy, Note
 from switch.routing.lines import Line
+from switch.routing.services import ServiceTable
+from switch.routing.trunks import Trunks
 from switch.sip.endpoint import Endpoint
 from switch.timers import TimerQueue
+
+if TYPE_CHECKING:
+    from switch.call.call import Call
+    from switch.call.leg import Leg
+
+
+class CallTables(Protocol):
+    """Where running calls are found and counted (`switch.call.running`)."""
+
+    def opened(self, call: Call, link_id: str, names: Iterable[str]) -> None:
+        """A call has one more link, which counts towards these lines and trunks."""
+
+    def tried(self, link_id: str, trunk: str) -> None:
+        """A link tries a trunk: it counts there, and no longer at the one before."""
+
+    def closed(self, link_id: str) -> None:
+        """A link is over before its call is."""
+
+    def call_of(self, leg: Leg) -> Call | None:
+        """The call that a leg belongs to."""
+
+    def media_added(self, call: Call, anchor: Anchor) -> None:
+        """A call has one more media session."""
+
+    def media_over(self, anchor: Anchor, record_id: str) -> None:
+        """A media session is over before its call is; its figures belong to this record."""
+
+    def media_removed(self, anchor: Anchor) -> None:
+        """A media session came to nothing."""
+
+    def absorbed(self, call: Call, other: Call) -> None:
+        """The links of `other` go on in `call`."""
+
+    def ended(self, call_id: str) -> None:
+        """A call is over."""
 
 
 @dataclass(slots=True)
 class CallContext:
     """Tools of a call. `anchor` makes its media session; `make_room` ends an ordinary call for one of a line
-    that calls for help; `charging` is where it is paid for; `entered` is told by its id which trunk it tries,
-    `ended` takes it out of the tables."""
+    that calls for help; `charging` is where it is paid for; `gate` decides about legs that are caused and not
+    dialled. `tables` is where running calls are found."""
 
     endpoint: Endpoint
     timers: TimerQueue
@@ -28,8 +67,22 @@ class CallContext:
     note: Callable[[Note], None]
     make_room: Callable[[Line | None], bool]
     charging: Charging
-    entered: Callable[[str, str], None]
-    ended: Callable[[str], None]
+    gate: Gate
+    services: ServiceTable
+    trunks: Trunks
+    tables: CallTables
     sums: CallSums
     warned_sides: tuple[int, ...] = (0,)
     """Who hears that a call is about to be cut: 0 the caller, 1 the called side."""
+    ringback: str = ""
+    """The recording of a ringing tone, '' for none."""
+
+    def is_voicemail(self, trunk: str) -> bool:
+        """Whether a trunk leads to the voicemail platform."""
+        found = self.trunks.get(trunk)
+        return found is not None and found.settings.voicemail
+
+    def is_abroad(self, trunk: str) -> bool:
+        """Whether a trunk brings calls from abroad (R-POL-10)."""
+        found = self.trunks.get(trunk)
+        return found is not None and found.settings.international

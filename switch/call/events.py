@@ -23,12 +23,14 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The called side did not take the call. `local`: no answer came from it at all (time-out, transport)."""
+    """The called side did not take the call. `local`: no answer came from it at all (time-out, transport);
+    `contacts` are where a 3xx says to look instead."""
 
     status: int
     cause: int | None = None
     retry_after_s: int | None = None
     local: bool = False
+    contacts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,28 @@ class InfoAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaces:
+    """The dialog that a transfer is to take the place of (RFC 3891), in the words of the phone that named
+    it."""
+
+    call_id: str
+    to_tag: str
+    from_tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refer:
+    """A party asks us to bring the other one together with `target` (RFC 3515), a SIP or tel URI; with
+    `replaces`, in place of a call that it has there (RFC 5589). Settled by `answer` under `number`; `silent`:
+    it wants to hear nothing of what comes of it (RFC 4488)."""
+
+    number: int
+    target: str
+    replaces: Replaces | None
+    silent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class HungUp:
     """A party ended the call."""
 
@@ -117,6 +141,7 @@ Event = (
     | ModifyRefused
     | Info
     | InfoAnswered
+    | Refer
     | HungUp
     | Lost
 )

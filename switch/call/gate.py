@@ -1,36 +1,43 @@
-"""The gate: every INVITE that would start a call passes here, once, and leaves with an `Admission` or a
-`Refusal`.
+"""The gate: every leg of every call passes here before anything is sent, and leaves with an `Admission` or a
+`Refusal`, whether it was dialled, came in by a carrier, or was caused by a forwarding, a 302 or a REFER.
 
-The order is the law's: emergency first, then who it is, what was dialled, whether there is a price for it,
-and only then limits and the way there (R-EMG-04, R-TAR-14, R-POL-06). Nothing is sent and nothing changes
-here.
+The order is the law's: emergency first, then who it is, what may be called (`switch.call.policy`), whether
+there is a price for it and money, and only then limits and the way there (R-EMG-04, R-TAR-14, R-POL-06).
+Nothing is sent and nothing changes here, so `belswitch explain` asks the same.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
-from ipaddress import ip_address
+from dataclasses import dataclass, replace
 
 from emergency.numbers import Service
 from rating.grant import StopReason
 from rating.quote import Quote, quote
-from rating.zone import Destination, DestinationClass
+from rating.zone import Destination
 from switch.call.admission import Admission, Refusal
-from switch.call.charging import CLOSED_STATES, Charging, is_exempt
+from switch.call.charging import Charging, is_exempt
+from switch.call.counted import line_name, sent_on_name
+from switch.call.features import Feature, feature_of
 from switch.call.help import HelpDesk, claimed, facts_of
-from switch.call.running import line_name, trunk_name
+from switch.call.policy import SENT_ON, Origin, Party, join_objection, objection
+from switch.call.reasons import refusal
+from switch.call.route import Routes
 from switch.malformed import Malformed
 from switch.ports import Flow, Moment
 from switch.routing.identity import Challenge, Denied, Identity
 from switch.routing.lines import Line
-from switch.routing.numbers import COUNTRY, dialled_digits, national, normalise
-from switch.routing.plan import RoutePlan, Stage, Target, line_stage, trunk_stage
+from switch.routing.numbers import COUNTRY, dialled_digits, normalise
+from switch.routing.plan import RoutePlan, Stage
 from switch.routing.registrar import Registrar
+from switch.routing.services import ServiceTable
 from switch.routing.trunks import Trunk, Trunks
 from switch.settings import Settings
 from switch.sip.headers import parse_small_number
-from switch.sip.message import Fields, Request
-from switch.sip.uri import bracketed, parse_name_addr, parse_uri
+from switch.sip.history import Diverted, chain_of
+from switch.sip.message import Request
+from switch.sip.uri import parse_name_addr, parse_uri
 
 UNPAID = {
     StopReason.CAP: "cap-reached",
@@ -41,10 +48,35 @@ UNPAID = {
 
 BELGIAN_MOBILE = tuple(f"{COUNTRY}4{digit}" for digit in "56789")
 
+REASON_OF_DIVERSION = {
+    "always": "unconditional",
+    "busy": "user-busy",
+    "no-answer": "no-answer",
+    "unreachable": "unavailable",
+    "redirect": "deflection",
+    "transfer": "unconditional",
+}
+"""Why a call is sent on, in the words of RFC 5806."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A leg that a line wants to cause: what is called, as it was dialled; the number of the line that is
+    presented; what the call has behind it."""
+
+    origin: Origin
+    line: Line
+    dialled: str
+    caller: str
+    withheld: bool = False
+    chain: tuple[Diverted, ...] = ()
+    hops: int = 70
+    device: str = ""
+
 
 class Gate:
     """Decides about calls with the tables of the switch; `running` counts the calls of a line or trunk by
-    name."""
+    name, `closed` says why no call is taken at all ('' when it is)."""
 
     def __init__(
         self,
@@ -53,30 +85,38 @@ class Gate:
         identity: Identity,
         registrar: Registrar,
         trunks: Trunks,
+        services: ServiceTable,
         charging: Charging,
         help_desk: HelpDesk,
         running: Callable[[str], int],
         closed: Callable[[], str],
         token: Callable[[], str],
     ) -> None:
-        self.settings = settings
+        self._settings = settings
         self.help = help_desk
         self._token = token
         self._identity = identity
-        self._registrar = registrar
+        self._routes = Routes(settings=settings, registrar=registrar, trunks=trunks, running=running)
         self._trunks = trunks
+        self._services = services
         self._charging = charging
         self._running = running
         self._closed = closed
 
-    def admit(self, request: Request, flow: Flow, now: Moment) -> Admission | Refusal | Challenge | Denied:
-        """The decision about a call.
+    def replace_settings(self, settings: Settings) -> None:
+        """A new configuration for new calls."""
+        self._settings = self._routes.settings = self.help.settings = settings
+
+    def admit(
+        self, request: Request, flow: Flow, now: Moment
+    ) -> Admission | Feature | Refusal | Challenge | Denied:
+        """The decision about an INVITE that would start a call.
 
         Raises:
             Malformed: the request cannot be understood far enough to decide.
         """
         hops = parse_small_number(request.get("Max-Forwards"), 70, 255)
-        service = self.settings.emergency.numbers.recognise(request.uri)
+        service = self.service_of(request.uri)
         if hops == 0 and not (service is not None and service.is_emergency):
             raise Malformed(483, "Too Many Hops")
         trunk = self._trunks.admitted_from(flow.remote)
@@ -92,141 +132,267 @@ class Gate:
             return line
         return self._from_line(line, service, request, now, hops)
 
+    def service_of(self, uri: str) -> Service | None:
+        """The emergency number or helpline that a Request-URI asks for, with or without a code before it that
+        shows or hides the caller's number."""
+        recognise = self._settings.emergency.numbers.recognise
+        service = recognise(uri)
+        if service is None and "31" in uri:
+            with contextlib.suppress(Malformed):
+                feature = feature_of(parse_uri(uri).number())
+                if feature is not None and feature.action == "call":
+                    return recognise(feature.number)
+        return service
+
     # --- from a line ----------------------------------------------------------------------------------------
 
     def _from_line(
         self, line: Line, service: Service | None, request: Request, now: Moment, hops: int
-    ) -> Admission | Refusal:
+    ) -> Admission | Feature | Refusal:
         dialled = service.number if service is not None else dialled_digits(parse_uri(request.uri))
-        called = service.number if service is not None else normalise(dialled)
-        if called is None:
-            return Refusal(404, "bad-number")
-        destination = self.settings.tariffs.destinations.classify(called)
-        if destination is None:
-            return Refusal(404, "no-destination")
-        if line.state in CLOSED_STATES and service is None:
-            return Refusal(403, f"line-{line.state}")
-        if destination.cls is DestinationClass.BE_PREMIUM and not line.premium:
-            return Refusal(403, "barred-premium")  # R-SPC-04
-        priced = quote(self.settings.tariffs, line.plan, line.options, destination, now.wall_ns)
-        if not isinstance(priced, Quote):
-            return Refusal(403, priced.reason.value)
-        if not is_exempt(priced):
-            unpaid = self._charging.objection(line, priced.terms, now)
-            if unpaid is not None:
-                return Refusal(403, UNPAID[unpaid])
-        callee = self._identity.lines.by_number.get(called)
-        if callee is not None and (shut := _shut(callee)):
-            return shut
-        if closed := self._closed():
-            return Refusal(503, closed, {"Retry-After": ["30"]})
-        if self._running(line_name(line)) >= line.max_calls:
-            return Refusal(486, "line-calls")
-        if callee is not None and self._running(line_name(callee)) >= callee.max_calls:
-            return Refusal(486, "callee-calls")
+        feature = feature_of(dialled)
+        withheld = line.withhold or _wants_privacy(request)
+        if feature is not None:
+            if feature.action != "call":
+                return feature
+            dialled, withheld = feature.number, feature.withhold
+        passed = chain_of(request)
         caller = self._own_number(line, request)
-        withheld = _wants_privacy(request)
-        stages = self._stages(called, destination, caller, withheld, now, hops)
-        if not stages:
-            return Refusal(503 if callee is None else 480, "no-route")
+        origin = Origin.DIALLED
+        if passed:
+            origin = Origin.FORWARD  # R-POL-02: the phone, or what stands behind it, sends a call on
+        elif "Referred-By" in request.fields:
+            origin = Origin.TRANSFER
+        chain = tuple(Diverted(caller, "unconditional") for _ in passed[:1])
+        chain += tuple(Diverted(one, "unconditional") for one in passed[1:])
+        ask = Ask(
+            origin,
+            line,
+            dialled,
+            caller,
+            withheld,
+            chain=chain,
+            hops=hops,
+            device=(request.get("User-Agent") or "")[:64],
+        )
+        return self.leave(ask, now)
+
+    def leave(self, ask: Ask, now: Moment) -> Admission | Refusal:
+        """The decision about a leg that a line causes, dialled or not."""
+        priced = self.decide(ask, now)
+        if isinstance(priced, Refusal):
+            return priced
+        line, destination = ask.line, priced.destination
+        callee = self._identity.lines.by_number.get(destination.number)
+        stages: tuple[Stage, ...] = ()
+        diverts, blocked = "", None
+        withheld = ask.withheld
+        if callee is not None:
+            shut = self._shut(callee, anonymous=withheld)
+            if shut is not None:
+                return shut
+        if closed := self._closed():
+            return refusal(closed)
+        if self._has_all_its_calls(ask):
+            return refusal("line-calls")
+        if callee is not None:
+            stages, diverts, blocked = self._reach(
+                callee, destination.number, now, ask.hops, ask.chain, "callee-calls"
+            )
+            if blocked is not None and not diverts:
+                return blocked
+        else:
+            stages = self._routes.outside(destination, ask.caller, withheld, hops=ask.hops, chain=ask.chain)
+            if not stages:
+                return refusal("no-route")
         return Admission(
-            origin="line",
+            origin="line" if ask.origin is Origin.DIALLED else ask.origin.value,
             line=line,
             trunk="",
-            device=(request.get("User-Agent") or "")[:64],
-            caller=caller,
-            sender=self._sender(caller, withheld),
-            dialled=dialled,
-            called=called,
+            device=ask.device,
+            caller=ask.caller,
+            sender=self._routes.sender(ask.caller, withheld),
+            dialled=ask.dialled,
+            called=destination.number,
             destination=destination,
             quote=priced,
             plan=RoutePlan(stages),
             emergency=False,
             proven=True,
             verdict="allowed",
-            limit_s=min(filter(None, (self.settings.limits.max_s, priced.cut_s)), default=0),
+            limit_s=min(filter(None, (self._settings.limits.max_s, priced.cut_s)), default=0),
+            callee=callee,
+            diverts=diverts,
+            blocked=blocked,
+            chain=ask.chain,
+            hops=ask.hops - 1,
+            withheld=withheld,
         )
 
-    def _stages(
-        self, called: str, destination: Destination, caller: str, withheld: bool, now: Moment, hops: int
-    ) -> tuple[Stage, ...]:
-        """To a line of ours, or over the trunks in order."""
-        line = self._identity.lines.by_number.get(called)
-        if line is not None:
-            stage = self._to_line(line, called, now, hops)
-            return (stage,) if stage is not None else ()
-        fields = self._towards_trunk(caller, withheld, hops)
-        stages: list[Stage] = []
-        for trunk in self._trunks.candidates(called, lambda name: self._running(trunk_name(name))):
-            for host in trunk.hosts:
-                flow = self._trunks.flow_to(host, trunk.settings.port)
-                if flow is not None:
-                    name = bracketed(trunk.settings.host)
-                    stages.append(
-                        trunk_stage(trunk, flow, called, name, fields, self.settings.limits.no_answer_ns)
-                    )
-        return tuple(stages)
+    def decide(self, ask: Ask, now: Moment) -> Quote | Refusal:
+        """Whether the line may cause this leg and can pay for it: its price, or why not."""
+        destination = self.classify(ask.dialled)
+        if isinstance(destination, Refusal):
+            return destination
+        passed = tuple(one.number for one in ask.chain)
+        if code := objection(ask.origin, ask.line, destination, passed):
+            return refusal(code)
+        priced = quote(self._settings.tariffs, ask.line.plan, ask.line.options, destination, now.wall_ns)
+        if not isinstance(priced, Quote):
+            return refusal(priced.reason.value)
+        if not is_exempt(priced):
+            unpaid = self._charging.objection(ask.line, priced.terms, now)
+            if unpaid is not None:
+                return refusal(UNPAID[unpaid])
+        return priced
 
-    def _to_line(self, line: Line, called: str, now: Moment, hops: int) -> Stage | None:
-        """All contacts of a line; equipment admitted by address is called there when it is not registered."""
-        recipient = f"<sip:{called}@{self.settings.domain};user=phone>"
-        fields: Fields = {"Max-Forwards": [str(hops - 1)]}
-        ring_ns = self.settings.limits.ring_ns
-        bindings = self._registrar.bindings(line.user, now)
-        if bindings:
-            return line_stage(bindings, line.number, recipient, fields, ring_ns)
-        for source in line.sources:
-            host = source.partition("/")[0]
-            flow = self._trunks.flow_to(host, 5060) if _is_single(source) else None
-            if flow is not None:
-                target = Target(
-                    line.number, f"sip:{called}@{bracketed(host)}", recipient, flow, False, fields
-                )
-                return Stage((target,), reply_ns=0, provisional_ns=0, ring_ns=ring_ns)
+    def classify(self, dialled: str) -> Destination | Refusal:
+        """What was dialled, as a destination that there is."""
+        called = normalise(dialled)
+        service = self._settings.emergency.numbers.recognise(dialled)
+        if service is not None:
+            called = service.number
+        if called is None:
+            return refusal("bad-number")
+        destination = self._settings.tariffs.destinations.classify(called)
+        return destination if destination is not None else refusal("no-destination")
+
+    def send_on(
+        self,
+        admission: Admission,
+        line: Line,
+        origin: Origin,
+        condition: str,
+        target: str,
+        now: Moment,
+        *,
+        shown: str,
+    ) -> Admission | Refusal:
+        """The decision about a leg in place of one that this line has: forwarded on a `condition`, redirected
+        by its phone, transferred. It is an outgoing call of the line (R-POL-02, R-POL-11); a phone of ours
+        is `shown` who will be on the other end, '' for an anonymous caller."""
+        if admission.hops <= 0:
+            return refusal("too-many-diversions")
+        number = admission.called if admission.called in line.numbers else line.number
+        why = REASON_OF_DIVERSION[condition]
+        ask = Ask(
+            origin,
+            line,
+            target,
+            number,
+            withheld=line.withhold,
+            chain=(Diverted(number, why), *admission.chain),
+            hops=admission.hops,
+        )
+        decided = self.leave(ask, now)
+        if isinstance(decided, Refusal) or decided.callee is None:
+            return decided
+        return replace(decided, sender=self._routes.sender(shown, not shown))
+
+    def join(self, line: Line, one: Party, other: Party) -> Refusal | None:
+        """Whether a line may join two parties that it talks to (R-POL-02); None when it may."""
+        code = join_objection(line, one, other)
+        return refusal(code) if code else None
+
+    def _has_all_its_calls(self, ask: Ask) -> bool:
+        """Whether the line's limit is reached (R-POL-08); what it sends on counts by itself, for the call
+        that is sent on counts as one of its calls already."""
+        name = sent_on_name(ask.line) if ask.origin in SENT_ON else line_name(ask.line)
+        return self._running(name) >= ask.line.max_calls
+
+    # --- to a line ------------------------------------------------------------------------------------------
+
+    def _shut(self, line: Line, *, anonymous: bool) -> Refusal | None:
+        """Why nobody, or not this caller, can call a line (domain guide section 8)."""
+        if line.gone:
+            return refusal("no-line")
+        if line.state == "suspended":
+            return refusal("callee-suspended")
+        if anonymous and self._services.of(line.user).reject_anonymous:
+            return refusal("anonymous-rejected")
         return None
+
+    def _reach(
+        self,
+        line: Line,
+        called: str,
+        now: Moment,
+        hops: int,
+        chain: tuple[Diverted, ...],
+        busy_code: str,
+    ) -> tuple[tuple[Stage, ...], str, Refusal | None]:
+        """The stages that ring a line, the condition on which its calls are forwarded at once ('' for none),
+        and why it cannot be rung (None when it can)."""
+        services = self._services.of(line.user)
+        stage = self._routes.to_line(line, services, called, now, hops=hops, chain=chain)
+        stages = (stage,) if stage is not None else ()
+        blocked, condition = None, ""
+        if self._running(line_name(line)) >= line.max_calls:
+            blocked, condition, stages = refusal(busy_code), "busy", ()
+        elif stage is None:
+            blocked, condition = refusal("not-registered"), "unreachable"
+        if services.always:
+            return stages, "always", blocked
+        return stages, condition if condition and services.target(condition) else "", blocked
 
     # --- from a trunk ---------------------------------------------------------------------------------------
 
     def _from_trunk(self, trunk: Trunk, request: Request, now: Moment, hops: int) -> Admission | Refusal:
         """To a line of ours only: the switch relays nothing from one carrier to another."""
+        if trunk.settings.voicemail:
+            return refusal("voicemail")
         dialled = dialled_digits(parse_uri(request.uri))
         called = normalise(dialled)
         line = self._identity.lines.by_number.get(called) if called is not None else None
         if line is None or called is None or line.gone:
-            return Refusal(404, "no-line")
+            return refusal("no-line")
         calls_back = self.help.calls_back(line, trunk, request, now)
-        if not calls_back:  # R-EMG-09: nothing keeps a centre from calling back
-            if shut := _shut(line):
-                return shut
-            if closed := self._closed():
-                return Refusal(503, closed, {"Retry-After": ["30"]})
-            if self._running(line_name(line)) >= line.max_calls:
-                return Refusal(486, "line-calls")
-        stage = self._to_line(line, called, now, hops)
-        if stage is None:
-            return Refusal(480, "not-registered")
         caller = _asserted(request)
+        hidden = not caller or _wants_privacy(request)
         if trunk.settings.international and not calls_back and caller.startswith(COUNTRY):  # R-POL-10
             if not caller.startswith(BELGIAN_MOBILE):
-                return Refusal(403, "belgian-caller")
-            caller = ""  # roaming perhaps, but nobody has confirmed it
+                return refusal("belgian-caller")
+            hidden = True  # roaming perhaps, but nobody has confirmed it
+        chain = tuple(Diverted(number, "unconditional") for number in chain_of(request))
+        stages: tuple[Stage, ...]
+        diverts, blocked = "", None
+        if calls_back:  # R-EMG-09: nothing keeps a centre from calling back
+            stage = self._routes.to_line(line, self._services.of(""), called, now, hops=hops)
+            if stage is None:
+                return refusal("not-registered")
+            stages = (stage,)
+        else:
+            if shut := self._shut(line, anonymous=hidden):
+                return shut
+            if closed := self._closed():
+                return refusal(closed)
+            stages, diverts, blocked = self._reach(line, called, now, hops, chain, "line-calls")
+            if blocked is not None and not diverts:
+                return blocked
         return Admission(
             origin="trunk",
             line=None,
             trunk=trunk.settings.name,
             device="",
-            caller=caller,
-            sender=self._sender(caller, _wants_privacy(request) or not caller),
+            caller="" if hidden else caller,
+            sender=self._routes.sender(caller, hidden),
             dialled=dialled,
             called=called,
             destination=None,
             quote=None,
-            plan=RoutePlan((stage,)),
+            plan=RoutePlan(stages),
             emergency=False,
             proven=True,
             verdict="psap-callback" if calls_back else "allowed",
             callback=calls_back,
-            limit_s=0 if calls_back else self.settings.limits.max_s,
+            limit_s=0 if calls_back else self._settings.limits.max_s,
+            callee=line,
+            diverts=diverts,
+            blocked=blocked,
+            chain=chain,
+            hops=hops - 1,
+            withheld=hidden,
+            restricted=caller if hidden else "",
         )
 
     # --- emergency ------------------------------------------------------------------------------------------
@@ -246,10 +412,10 @@ class Gate:
             trunk="",
             device=(request.get("User-Agent") or "")[:64],
             caller=caller,
-            sender=self._sender(caller, not caller),
+            sender=self._routes.sender(caller, not caller),
             dialled=service.number,
             called=service.number,
-            destination=self.settings.tariffs.destinations.classify(service.number),
+            destination=self._settings.tariffs.destinations.classify(service.number),
             quote=None,
             plan=self.help.plan(found, request, caller, hops, token),
             emergency=True,
@@ -259,34 +425,10 @@ class Gate:
             help=facts_of(found),
         )
 
-    # --- identity on the wire -------------------------------------------------------------------------------
-
     def _own_number(self, line: Line, request: Request) -> str:
         """The line's number that the phone asks to present, or its main number (R-POL-06)."""
         number = normalise(claimed(request))
         return number if number in line.numbers and number is not None else line.number
-
-    def _sender(self, caller: str, withheld: bool) -> str:
-        if withheld:
-            return '"Anonymous" <sip:anonymous@anonymous.invalid>'
-        return f'"{national(caller)}" <sip:{caller}@{self.settings.domain};user=phone>'
-
-    def _towards_trunk(self, caller: str, withheld: bool, hops: int) -> Fields:
-        """RFC 3325: the carrier is trusted with the number, and told when it must not go further."""
-        fields: Fields = {
-            "Max-Forwards": [str(hops - 1)],
-            "P-Asserted-Identity": [f"<sip:{caller}@{self.settings.domain};user=phone>"],
-        }
-        if withheld:
-            fields["Privacy"] = ["id"]
-        return fields
-
-
-def _shut(line: Line) -> Refusal | None:
-    """Why nobody can call a line (domain guide section 8)."""
-    if line.gone:
-        return Refusal(404, "no-line")
-    return Refusal(480, "line-suspended") if line.state == "suspended" else None
 
 
 def _wants_privacy(request: Request) -> bool:
@@ -311,8 +453,3 @@ def _asserted(request: Request) -> str:
         if number is not None:
             return number
     return ""
-
-
-def _is_single(source: str) -> bool:
-    host, slash, bits = source.partition("/")
-    return not slash or int(bits) == ip_address(host).max_prefixlen

@@ -20,7 +20,7 @@ from emergency.location import Address as CivicAddress
 from emergency.numbers import Service
 from emergency.psap import Directory, Gateway
 from switch.call.admission import HelpFacts
-from switch.call.running import UNPROVEN
+from switch.call.counted import UNPROVEN
 from switch.malformed import Malformed
 from switch.ports import Flow, Moment
 from switch.routing.identity import Challenge, Identity, claimed_user

@@ -23,13 +23,14 @@ from switch.call.events import (
     ModifyCancelled,
     ModifyRefused,
 )
+from switch.call.exchange import FRAGMENT_TYPE, InfoUser, NotifyUser, ProbeUser, ReinviteUser, refer_of
 from switch.malformed import Malformed
 from switch.ports import Flow
 from switch.sip.acknowledgement import Acknowledgement
 from switch.sip.dialog import Dialog
 from switch.sip.endpoint import ALLOW, Endpoint
 from switch.sip.headers import q850_cause, token_set
-from switch.sip.message import SDP_TYPE, Fields, Request, Response
+from switch.sip.message import REASONS, SDP_TYPE, Fields, Request, Response
 from switch.sip.transaction.client import ClientTransaction
 from switch.sip.transaction.invite_client import InviteClient
 from switch.sip.transaction.invite_client import State as InviteState
@@ -60,11 +61,11 @@ class Leg:
     __slots__ = (
         "_ack",
         "_ack_wait",
+        "_asked",
         "_bye_fields",
         "_challenged",
         "_client_invite",
         "_closed",
-        "_infos",
         "_server_invite",
         "dialog",
         "endpoint",
@@ -97,7 +98,7 @@ class Leg:
         self._challenged = False
         self.heard_ns = endpoint.timers.now.mono_ns
         """When the party last sent anything within the dialog: a proof of life."""
-        self._infos: dict[int, tuple[ServerTransaction, Request]] = {}
+        self._asked: dict[int, tuple[ServerTransaction, Request]] = {}
         self._closed: Callable[[Leg], None] | None = None
 
     # --- orders from the call -------------------------------------------------------------------------------
@@ -154,21 +155,40 @@ class Leg:
         if event.body:
             fields["Content-Type"] = [event.content_type]
         self.endpoint.request(
-            dialog.request("INFO", fields=fields, body=event.body), self.flow, _InfoUser(self, event.number)
+            dialog.request("INFO", fields=fields, body=event.body), self.flow, InfoUser(self, event.number)
         )
 
     def probe(self) -> None:
         """Ask the party whether it is still there; any answer will do but that it knows no such call."""
         dialog = self._confirmed_dialog()
         if dialog is not None and self._ack_wait is None:
-            self.endpoint.request(dialog.request("OPTIONS"), self.flow, _ProbeUser(self))
+            self.endpoint.request(dialog.request("OPTIONS"), self.flow, ProbeUser(self))
 
-    def answer_info(self, number: int, status: int) -> None:
-        """Answer application data of the party."""
-        pending = self._infos.pop(number, None)
+    def answer_request(self, number: int, status: int, fields: Fields | None = None) -> None:
+        """Answer an INFO or a REFER of the party."""
+        pending = self._asked.pop(number, None)
         if pending is not None:
             transaction, request = pending
-            transaction.respond(self.endpoint.response(request, status))
+            if status == 202:
+                fields = {"Contact": [self.endpoint.contact(self.flow)], **(fields or {})}
+            transaction.respond(self.endpoint.response(request, status, fields=fields))
+
+    def notify(self, number: int, status: int, told: Callable[[], None]) -> None:
+        """Tell the party how far its REFER has come (RFC 3515 section 2.4.5); with a final `status`, `told`
+        is called when it knows, or never will."""
+        dialog = self._confirmed_dialog()
+        last = status >= 200
+        if dialog is None:
+            return
+        fields: Fields = {
+            "Contact": [self.endpoint.contact(self.flow)],
+            "Event": [f"refer;id={number}"],
+            "Subscription-State": ["terminated;reason=noresource" if last else "active;expires=60"],
+            "Content-Type": [FRAGMENT_TYPE],
+        }
+        body = f"SIP/2.0 {status} {REASONS.get(status, 'Unknown')}\r\n".encode()
+        user = NotifyUser(told) if last else None
+        self.endpoint.request(dialog.request("NOTIFY", fields=fields, body=body), self.flow, user)
 
     def bye(self, cause: int | None, reason: str = "") -> None:
         """End the dialog, with a Q.850 `cause` and any other `reason` (RFC 3326). Before the ACK of our 2xx
@@ -234,8 +254,8 @@ class Leg:
             self._on_bye(request, flow)
         elif method == "INVITE":
             self._on_invite(request, flow)
-        elif method == "INFO":
-            self._on_info(request, flow)
+        elif method in ("INFO", "REFER"):
+            self._on_asked(request, flow)
         elif method == "OPTIONS":
             self.endpoint.reply(request, flow, 200, fields={"Allow": [ALLOW], "Accept": [SDP_TYPE]})
         else:
@@ -280,22 +300,30 @@ class Leg:
             return
         self._refresh_target(request)
         transaction = self.endpoint.open_invite_server(request, flow)
-        transaction.user = _ReinviteUser(self)
+        transaction.user = ReinviteUser(self)
         self._server_invite = (transaction, request)
         transaction.respond(self.endpoint.response(request, 100))
         self._tell(Modify(request.sdp))
 
-    def _on_info(self, request: Request, flow: Flow) -> None:
+    def _on_asked(self, request: Request, flow: Flow) -> None:
+        """A request that the call answers: application data, or the wish for a transfer."""
         transaction = self.endpoint.open_server(request, flow)
         if self.stage is not Stage.CONFIRMED or self.user is None:
             transaction.respond(self.endpoint.response(request, 481))
             return
         number = request.cseq[0]
-        self._infos[number] = (transaction, request)
-        package = request.get("Info-Package") or ""
-        self._tell(
-            Info(number, request.get("Content-Type") or "application/octet-stream", package, request.body)
-        )
+        event: Event
+        if request.method == "REFER":
+            try:
+                event = refer_of(request)
+            except Malformed as error:
+                transaction.respond(self.endpoint.response(request, error.status))
+                return
+        else:
+            kind = request.get("Content-Type") or "application/octet-stream"
+            event = Info(number, kind, request.get("Info-Package") or "", request.body)
+        self._asked[number] = (transaction, request)
+        self._tell(event)
 
     def on_modify_cancelled(self) -> None:
         """The party cancelled its re-INVITE: the other side settles which of the two came first."""
@@ -428,8 +456,8 @@ class Leg:
     def _settle_pending(self) -> None:
         """Answer what the party still waits for, and give up what we asked."""
         self.decline(487)
-        for number in list(self._infos):
-            self.answer_info(number, 481)
+        for number in list(self._asked):
+            self.answer_request(number, 481)
         invite = self._client_invite
         if invite is not None and invite.state not in (InviteState.CALLING, InviteState.PROCEEDING):
             self.acknowledge(b"")  # a 2xx that waited for its answer is owed the ACK (section 13.2.2.4)
@@ -464,48 +492,3 @@ class Leg:
                 self.dialog.remote_target = parse_name_addr(contact).uri
             except Malformed:
                 return
-
-
-class _ReinviteUser:
-    """Tells a leg that its party cancelled the re-INVITE."""
-
-    __slots__ = ("_leg",)
-
-    def __init__(self, leg: Leg) -> None:
-        self._leg = leg
-
-    def on_cancel(self, _request: Request) -> None:
-        self._leg.on_modify_cancelled()
-
-
-class _InfoUser:
-    """Remembers which INFO of the other side a response answers."""
-
-    __slots__ = ("_leg", "_number")
-
-    def __init__(self, leg: Leg, number: int) -> None:
-        self._leg = leg
-        self._number = number
-
-    def on_response(self, _transaction: ClientTransaction | InviteClient, response: Response) -> None:
-        if response.status >= 200:
-            self._leg.on_info_answered(self._number, response.status)
-
-    def on_timeout(self, _transaction: ClientTransaction | InviteClient) -> None:
-        self._leg.on_info_answered(self._number, 408)
-
-
-class _ProbeUser:
-    """Tells a leg what became of its OPTIONS."""
-
-    __slots__ = ("_leg",)
-
-    def __init__(self, leg: Leg) -> None:
-        self._leg = leg
-
-    def on_response(self, _transaction: ClientTransaction | InviteClient, response: Response) -> None:
-        if response.status >= 200:
-            self._leg.on_probed(response.status)
-
-    def on_timeout(self, _transaction: ClientTransaction | InviteClient) -> None:
-        self._leg.on_probed(408)

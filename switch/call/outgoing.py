@@ -160,6 +160,7 @@ class OutgoingLeg(Leg):
                 response.status,
                 q850_cause(response.rows("Reason")),
                 retry_after if retry_after >= 0 else None,
+                contacts=tuple(response.values("Contact")[:1]) if response.status < 400 else (),
             )
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from rating.charge import Charge
 from rating.meter import billed_seconds
@@ -63,12 +64,62 @@ def refused(
     )
 
 
+def refused_link(
+    record_id: str, cause: Caused, line: Line, origin: str, target: str, refusal: Refusal, now: Moment
+) -> Cdr:
+    """The record of a leg that a line wanted to cause, in a call that goes on without it."""
+    admission, wall_ms = cause.admission, now.wall_ns // NS_PER_MS
+    chain = tuple(one.number for one in admission.chain)
+    return Cdr(
+        call_id=record_id,
+        line=line.number,
+        origin=origin,
+        trunk="",
+        device="",
+        caller=line.number,
+        dialled=target[:LONGEST],
+        called="",
+        destination_class="",
+        zone="",
+        emergency=False,
+        verdict=refusal.verdict,
+        outcome="refused",
+        status=refusal.status,
+        cause=None,
+        released_by="switch",
+        invited_ms=wall_ms,
+        ringing_ms=None,
+        answered_ms=None,
+        released_ms=wall_ms,
+        post_dial_delay_ms=None,
+        setup_ms=None,
+        duration_s=0,
+        plan=line.plan,
+        options=line.options,
+        tariff="",
+        setup_fee=0,
+        amount=0,
+        segments=(),
+        diversions=(line.number, *chain),
+        flags=(),
+        end_user=line.end_user,
+        caused_by=cause.id,
+    )
+
+
 def _number(uri: str) -> str:
     """The user part, or all of what is no SIP URI: it was answered already, and is recorded as it came."""
     try:
         return parse_uri(uri).number()[:LONGEST]
     except Malformed:
         return uri[:LONGEST]
+
+
+class Caused(Protocol):
+    """What a leg was to be caused by (`switch.call.link.Link`)."""
+
+    id: str
+    admission: Admission
 
 
 @dataclass(slots=True)
@@ -115,8 +166,10 @@ def record_of(
     flags: Iterable[str],
     talked_ms: int = 0,
     charge: Charge | None = None,
+    caused_by: str = "",
 ) -> Cdr:
-    """The record of a call as things stand; `talked_ms` is the talk time that counts."""
+    """The record of a call as things stand; `talked_ms` is the talk time that counts, `caused_by` the id of
+    the call that was sent on."""
     quote, destination = admission.quote, admission.destination
     duration_s = charge.seconds if charge is not None else billed_seconds(talked_ms)
     setup_fee, amount, segments = recorded(charge)
@@ -150,9 +203,10 @@ def record_of(
         setup_fee=setup_fee,
         amount=amount,
         segments=segments,
-        diversions=(),
+        diversions=tuple(one.number for one in admission.chain),
         flags=tuple(flags),
         end_user=admission.line.end_user if admission.line else "",
+        caused_by=caused_by,
     )
 
 

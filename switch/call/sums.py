@@ -49,6 +49,8 @@ class CallSums:
     cuts_asked: Counter[str] = field(default_factory=Counter)
     cuts_done: Counter[str] = field(default_factory=Counter)
     """Cuts by reason: asked when the deadline passed, done when both dialogs are closed."""
+    transfers: Counter[str] = field(default_factory=Counter)
+    """Transfers by how they went: `blind`, `attended`, `failed`."""
     help_outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Calls for help by number and outcome."""
     help_alarms: Counter[str] = field(default_factory=Counter)

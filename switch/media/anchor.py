@@ -57,8 +57,10 @@ class Anchor:
         "_learn",
         "_listening",
         "_order",
+        "_origins",
         "_pool",
         "_ports",
+        "_said",
         "_sections",
         "_settings",
         "_talking",
@@ -84,6 +86,8 @@ class Anchor:
         self._learn: list[str | None] = [None, None]
         self._bodies: list[str] = ["", ""]
         self._versions = [0, 0]
+        self._origins = [2 * session + 1, 2 * session + 2]
+        self._said = [b"", b""]
         self._talking = [True, True]
         self._listening = False
         self._watching_ms = 0
@@ -112,6 +116,7 @@ class Anchor:
         description = parse(body)
         self._check_addresses(side, description)
         self._reserve(len(description.media))
+        self._said[side] = body
         other = 1 - side
         for stream, section in enumerate(description.media):
             self._aim(stream, side, section)
@@ -122,6 +127,22 @@ class Anchor:
         ]
         family = self._families[other]
         return self._versioned(other, description, self._settings.advertised[family], ports)
+
+    def said(self, side: int) -> bytes:
+        """What a side described last, as it came; b'' when it said nothing yet."""
+        return self._said[side]
+
+    def repeat(self, side: int) -> bytes:
+        """What a side was told last, as a new description."""
+        self._versions[side] += 1
+        host = self._settings.advertised[self._families[side]]
+        return self._printed(side, host)
+
+    def adopt(self, side: int, other: Anchor, other_side: int) -> None:
+        """A side that was on another session is on this one now: to it, one description follows the other
+        (RFC 3264 section 8: the same origin, a higher version)."""
+        self._origins[side] = other._origins[other_side]
+        self._versions[side] = other._versions[other_side]
 
     def stand_in(self, side: int, offer: bytes) -> bytes:
         """The answer to the other side's `offer` in the name of a side that gave none that can be used: all
@@ -244,9 +265,12 @@ class Anchor:
         if rest != self._bodies[side]:
             self._bodies[side] = rest
             self._versions[side] += 1
+        return self._printed(side, host)
+
+    def _printed(self, side: int, host: str) -> bytes:
         family = "IP6" if ":" in host else "IP4"
-        origin = f"o=- {self.session * 2 + side + 1} {self._versions[side]} IN {family} {host}"
-        return f"v=0\r\n{origin}\r\n{rest}".encode("utf-8", "surrogateescape")
+        origin = f"o=- {self._origins[side]} {self._versions[side]} IN {family} {host}"
+        return f"v=0\r\n{origin}\r\n{self._bodies[side]}".encode("utf-8", "surrogateescape")
 
     def _reserve(self, streams: int) -> None:
         missing = streams - len(self._ports)

@@ -16,16 +16,19 @@ from collections.abc import Callable
 from dataclasses import asdict, astuple
 from typing import Any
 
-from switch.net.store import CDR_FIELDS, Store, cdr_values, printable, threshold_id
+from switch.net.store import CDR_FIELDS, Store, cdr_values, printable, storable, threshold_id
 from switch.ports import (
     BindingRemoved,
     BindingSaved,
     CallAnswered,
     CallEnded,
+    CallerWithheld,
+    CallMarked,
     EmergencyLogged,
     Entry,
     MediaMeasured,
     Moment,
+    ServicesSaved,
     ThresholdCrossed,
 )
 
@@ -193,6 +196,7 @@ class Journal:
     ) -> None:
         """One transaction: few statements, each with many rows."""
         answered, ended, over, used, measured, crossed, helped = [], [], [], [], [], [], []
+        set_services, withheld, marked = [], [], []
         for entry in entries:
             match entry:
                 case CallAnswered():
@@ -211,6 +215,12 @@ class Journal:
                 case EmergencyLogged():
                     body = json.dumps(asdict(entry))
                     helped.append((entry.call_id, entry.at_ms, entry.account, printable(body)))
+                case ServicesSaved():
+                    set_services.append((entry.user, json.dumps(entry.values)))
+                case CallerWithheld():
+                    withheld.append((entry.call_id, printable(entry.number), entry.at_ms))
+                case CallMarked():
+                    marked.append(tuple(map(storable, astuple(entry))))
                 case ThresholdCrossed():
                     crossed.append((threshold_id(entry), *astuple(entry)))
         saved = [
@@ -225,6 +235,9 @@ class Journal:
             ("INSERT OR IGNORE INTO usage VALUES (?, ?, ?, ?, ?, ?)", used),
             ("INSERT OR IGNORE INTO threshold VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", crossed),
             ("INSERT OR IGNORE INTO emergency_call VALUES (?, ?, ?, ?)", helped),
+            ("INSERT OR REPLACE INTO service VALUES (?, ?)", set_services),
+            ("INSERT OR IGNORE INTO withheld_caller VALUES (?, ?, ?)", withheld),
+            ("INSERT OR IGNORE INTO marked_call VALUES (?, ?, ?, ?, ?, ?, ?, ?)", marked),
             ("DELETE FROM running_call WHERE call_id = ?", over),
             ("UPDATE cdr SET media = ? WHERE call_id = ?", measured),
             ("INSERT OR REPLACE INTO binding VALUES (?, ?, ?, ?)", saved),

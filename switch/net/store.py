@@ -19,7 +19,7 @@ import aiosqlite
 
 from rating.charge import Use
 from switch.net.clock import SystemClock
-from switch.ports import NS_PER_MS, CallAnswered, Moment, PaidBy, ThresholdCrossed
+from switch.ports import NS_PER_MS, CallAnswered, CallMarked, Moment, PaidBy, ThresholdCrossed
 from switch.record import Cdr
 from switch.routing.lines import Line
 from switch.sip.auth import Account
@@ -43,6 +43,7 @@ _PLAIN = (
 _JSON_FIELDS = ("options", "segments", "diversions", "flags")
 CDR_FIELDS = tuple(field.name for field in fields(Cdr))
 _INTEGERS = frozenset(f.name for f in fields(Cdr) if "int" in str(f.type) or str(f.type) == "bool")
+_MARKED = ", ".join(field.name for field in fields(CallMarked))
 _THRESHOLD = ", ".join(field.name for field in fields(ThresholdCrossed))
 _CDR_COLUMNS = ", ".join(
     f"{name} {'INTEGER' if name in _INTEGERS else 'TEXT'}{' PRIMARY KEY' if name == 'call_id' else ''}"
@@ -74,6 +75,12 @@ CREATE TABLE threshold (
 ) WITHOUT ROWID;
 CREATE TABLE emergency_call (
     call_id TEXT PRIMARY KEY, at_ms INTEGER, account TEXT, body TEXT
+) WITHOUT ROWID;
+CREATE TABLE service (user TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID;
+CREATE TABLE withheld_caller (call_id TEXT PRIMARY KEY, number TEXT, at_ms INTEGER) WITHOUT ROWID;
+CREATE TABLE marked_call (
+    call_id TEXT, account TEXT, line TEXT, number TEXT, withheld INTEGER, trunk TEXT, call_at_ms INTEGER,
+    at_ms INTEGER, PRIMARY KEY (call_id, account)
 ) WITHOUT ROWID;
 CREATE INDEX emergency_call_by_time ON emergency_call (at_ms);
 CREATE INDEX threshold_undelivered ON threshold (at_ms) WHERE NOT delivered;
@@ -201,6 +208,7 @@ class Store:
             await self._unregister(user)
             cursor = await connection.execute("DELETE FROM line WHERE user = ?", (user,))
             await connection.execute("DELETE FROM binding WHERE user = ?", (user,))
+            await connection.execute("DELETE FROM service WHERE user = ?", (user,))
         except BaseException:
             await connection.rollback()
             raise
@@ -288,6 +296,17 @@ class Store:
         async with self.connection.execute(query, [since_ms, limit]) as cursor:
             return [json.loads(row[0]) async for row in cursor]
 
+    async def services(self) -> list[tuple[str, dict[str, Any]]]:
+        """What subscribers have set, by user."""
+        async with self.connection.execute("SELECT user, body FROM service ORDER BY user") as cursor:
+            return [(user, json.loads(body)) async for user, body in cursor]
+
+    async def marked_calls(self, limit: int = 1000) -> list[dict[str, Any]]:
+        """Calls that were marked as malicious, with the caller's true number (R-MAL-01), newest first."""
+        query = f"SELECT {_MARKED} FROM marked_call ORDER BY at_ms DESC, call_id LIMIT ?"
+        async with self.connection.execute(query, [limit]) as cursor:
+            return [asdict(CallMarked(*row)) | {"withheld": bool(row[4])} async for row in cursor]
+
     # --- the outbox of notices ------------------------------------------------------------------------------
 
     async def undelivered(self, limit: int) -> list[tuple[str, dict[str, Any]]]:
@@ -343,7 +362,7 @@ class Store:
 def cdr_values(cdr: Cdr) -> list[Any]:
     """A record as the values of its row, in the order of `CDR_FIELDS`."""
     values = cdr.as_dict()
-    return [_listed(value) if name in _JSON_FIELDS else _storable(value) for name, value in values.items()]
+    return [_listed(value) if name in _JSON_FIELDS else storable(value) for name, value in values.items()]
 
 
 def threshold_id(crossed: ThresholdCrossed) -> str:
@@ -362,7 +381,8 @@ def _listed(value: Any) -> str:
     return json.dumps(value) if value else "[]"
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
+    """A value as SQLite can hold it."""
     return printable(value) if isinstance(value, str) else value
 
 

@@ -38,6 +38,8 @@ class TrunkSettings:
     international: bool = False
     psap: bool = False
     """Whether emergency centres call back over it (R-EMG-09)."""
+    voicemail: bool = False
+    """Whether it is the voicemail platform, which takes calls and starts none (R-POL-01)."""
 
 
 class Trunk:
@@ -124,12 +126,17 @@ class Trunks:
             return next((owner for network, owner in self._networks if address in network), None)
         return trunk
 
-    def candidates(self, number: str, running: Callable[[str], int]) -> list[Trunk]:
-        """The trunks to try for a number, in order, those thought to be down last; full ones are left out."""
+    def candidates(
+        self, number: str, running: Callable[[str], int], *, voicemail: bool = False
+    ) -> list[Trunk]:
+        """The trunks to try for a number, in order, those thought to be down last; full ones are left out.
+        Voicemail is reached over its platform only, where there is one, and nothing else is."""
+        platform = voicemail and any(trunk.settings.voicemail for trunk in self._trunks.values())
         able = [
             trunk
             for name, trunk in self._trunks.items()
-            if trunk.carries(number)
+            if trunk.settings.voicemail == platform
+            and trunk.carries(number)
             and (trunk.settings.max_calls is None or running(name) < trunk.settings.max_calls)
         ]
         return sorted((trunk for trunk in able if trunk.hosts), key=lambda trunk: not trunk.up)

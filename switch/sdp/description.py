@@ -148,6 +148,15 @@ def parse(body: bytes) -> Description:
     return Description(session, media)
 
 
+def resumed(body: bytes) -> bytes:
+    """The same body without any direction, which means both (RFC 3264 section 5.1): what a party that was put
+    on hold would offer if it were not."""
+    held = tuple(f"a={one}" for one in DIRECTIONS)
+    text = body.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    kept = [line for line in text.split("\n") if line not in held]
+    return "\r\n".join(kept).encode("utf-8", "surrogateescape")
+
+
 def _media_line(line: str) -> Media:
     parts = line[2:].split(" ", 3)
     if len(parts) < 4:

@@ -27,7 +27,7 @@ from switch.sip.transaction.wire import ClientUser, Timing
 from switch.sip.uri import split_values
 from switch.timers import TimerQueue
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, REGISTER"
 _KNOWN_METHODS = frozenset(ALLOW.split(", ")) | {
     "PRACK",
     "UPDATE",

@@ -39,6 +39,7 @@ REASONS = {
     420: "Bad Extension",
     422: "Session Interval Too Small",
     423: "Interval Too Brief",
+    433: "Anonymity Disallowed",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
     482: "Loop Detected",

@@ -178,7 +178,7 @@ def test_unknown_number(server: Server, sipp: SippRunner, phone: tuple[str, int]
 
 def test_line_that_is_not_registered(server: Server, sipp: SippRunner, phone: tuple[str, int]) -> None:
     sipp.run("refused", phone, user="desk", to="081234567", keys={"status": "480"})
-    check(server.new_record(), outcome="refused", status=480, verdict="no-route")
+    check(server.new_record(), outcome="refused", status=480, verdict="not-registered")
     server.assert_at_rest()
 
 

@@ -121,7 +121,7 @@ def test_nobody_registered(world: Scene) -> None:
     alice = world.phone("alice")
     alice.invite("022345678")
     cdr = world.close("nobody_registered")
-    assert (cdr.outcome, cdr.status, cdr.verdict) == ("refused", 480, "no-route")
+    assert (cdr.outcome, cdr.status, cdr.verdict) == ("refused", 480, "not-registered")
 
 
 def test_number_that_is_none(world: Scene) -> None:

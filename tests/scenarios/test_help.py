@@ -396,7 +396,7 @@ def test_nobody_else_calls_back(backwards: Scene) -> None:
         backwards.run(2000)
         assert call.heard[-1] == "480"
     backwards.rest()
-    assert {cdr.verdict for cdr in backwards.cdrs} == {"line-suspended"}
+    assert {cdr.verdict for cdr in backwards.cdrs} == {"callee-suspended"}
     assert bob.talks == []
 
 
@@ -432,5 +432,5 @@ def test_a_line_that_has_called_for_help_is_called_back_for_half_an_hour(
     if call.up:
         call.bye()
     backwards.rest()
-    verdict = "psap-callback" if status == "200" else "line-suspended"
-    assert sorted(cdr.verdict for cdr in backwards.cdrs[1:]) == ["line-suspended", verdict]
+    verdict = "psap-callback" if status == "200" else "callee-suspended"
+    assert sorted(cdr.verdict for cdr in backwards.cdrs[1:]) == ["callee-suspended", verdict]

@@ -208,7 +208,7 @@ class Machine:
         return {
             **core.sizes(),
             "sessions": len(core.calls._by_session),
-            "measuring": len(core._measuring),
+            "measuring": len(core.calls._measuring),
             "running": len(core.calls._by_name),
             "relay_sessions": len(self.relay.sessions),
         }

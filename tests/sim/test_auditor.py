@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from switch.call.call import Call
+from switch.call import link
+from switch.call.attempts import Attempts
 from switch.call.help import HelpDesk
 from switch.call.leg import Leg
 from switch.call.outgoing import OutgoingLeg
+from switch.call.recording import record_of
 from switch.core import Switch
 from switch.media.anchor import Anchor
 from switch.media.port_pool import PortPool
@@ -65,13 +67,13 @@ def record_nothing(patch: pytest.MonkeyPatch) -> None:
 
 
 def overcharge(patch: pytest.MonkeyPatch) -> None:
-    original = Call._record
+    original = record_of
 
-    def record(self: Call, *args: Any, **kwargs: Any) -> Any:
-        cdr = original(self, *args, **kwargs)
+    def record(*args: Any, **kwargs: Any) -> Any:
+        cdr = original(*args, **kwargs)
         return replace(cdr, amount=cdr.amount + 1) if cdr.amount else cdr
 
-    patch.setattr(Call, "_record", record)
+    patch.setattr(link, "record_of", record)
 
 
 def refuse_help(patch: pytest.MonkeyPatch) -> None:
@@ -90,9 +92,8 @@ def let_the_user_agent_through(patch: pytest.MonkeyPatch) -> None:
     original = OutgoingLeg.invite
 
     def invite(self: OutgoingLeg, sdp: bytes) -> None:
-        call = self.user
-        if isinstance(call, Call):
-            self._invitation.fields["Subject"] = [call.admission.device + " "]
+        if isinstance(self.user, Attempts):
+            self._invitation.fields["Subject"] = [self.user._admission.device + " "]
         original(self, sdp)
 
     patch.setattr(OutgoingLeg, "invite", invite)

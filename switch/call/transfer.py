@@ -1,0 +1,432 @@
+"""Transfer: a party is brought together with somebody else, and whoever asked for it leaves (RFC 5589).
+
+The switch carries a REFER out itself and lets none of it through (R-POL-11). *Blind*, it looks for the target
+as if the line had dialled it; *attended*, the target is on another call of the same line, named by Replaces
+(RFC 3891), and both are joined. The party that stays hears nothing of it but one re-INVITE, over a relay
+session of its own, so that until the last step all is as it was. Whoever transferred pays on (R-POL-02).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from switch.call import events as ev
+from switch.call.admission import Refusal
+from switch.call.context import CallContext
+from switch.call.gate import UNPAID
+from switch.call.leg import Leg
+from switch.call.link import Link
+from switch.call.outcome import outcome_of, told_to_caller
+from switch.call.outgoing import OutgoingLeg
+from switch.call.policy import Origin, Party
+from switch.call.reasons import refusal
+from switch.call.recording import Ending
+from switch.call.search import Search, number_of, record_refused
+from switch.malformed import Malformed
+from switch.media.anchor import NoPorts
+from switch.ports import NS_PER_MS, NS_PER_S
+from switch.routing.lines import Line
+from switch.routing.plan import Stage
+from switch.sdp.description import resumed
+
+if TYPE_CHECKING:
+    from switch.call.call import Call
+
+NORMAL, NETWORK, NO_CIRCUIT = 16, 38, 34
+BUSY_NS = 100 * NS_PER_MS
+"""How long to wait when the party that is to be asked is in the middle of something else."""
+
+MOST_TRIES = 20
+GLARE_NS = 2 * NS_PER_S
+
+
+class Transfer:
+    """One transfer that is being carried out. `kept` stays, `referrer` leaves; `other` is the call that an
+    attended one takes the target from."""
+
+    def __init__(
+        self, context: CallContext, call: Call, referrer: Leg, kept: Leg, event: ev.Refer, line: Line
+    ) -> None:
+        self._context = context
+        self._call = call
+        self._referrer: Leg | None = referrer
+        self._gone = referrer
+        self._kept = kept
+        self._number = event.number
+        self._silent = event.silent
+        self._line = line
+        self._search: Search | None = None
+        self._other: Call | None = None
+        self._found: Leg | None = None
+        self._party: Party | None = None
+        self._awaited: Leg | None = None
+        self._offer = b""
+        self._tries = 0
+        self._rang = False
+        self._kept_moved = False
+        self.anchor = context.anchor()
+
+    # --- from the call --------------------------------------------------------------------------------------
+
+    @staticmethod
+    def asked(context: CallContext, call: Call, leg: Leg, event: ev.Refer) -> None:
+        """A party asks for a transfer: begin it, or say why not."""
+        party, kept = call.party(leg), call.other(leg)
+        target = number_of(event.target)
+        link = call.link_of(leg)
+        why: Refusal | None = None
+        if call.transfer is not None:
+            why = refusal("transfer-pending")
+        elif call.admission.urgent:
+            why = refusal("transfer-emergency")
+        elif context.is_voicemail(link.trunk) and link.reached is leg:
+            why = refusal("voicemail")
+        elif party.line is None or kept is None:
+            why = refusal("transfer-not-yours")
+        else:
+            transfer = Transfer(context, call, leg, kept, event, party.line)
+            why = transfer._blind(target) if event.replaces is None else transfer._attended(event.replaces)
+        if why is not None:
+            leg.answer_request(event.number, why.status, why.fields)
+            line = party.line or link.admission.line or link.admission.callee
+            if line is not None:
+                origin = Origin.VOICEMAIL if why.verdict == "voicemail" else Origin.TRANSFER
+                record_refused(context, link, line, origin, target, why)
+
+    def takes(self, leg: Leg, event: ev.Event) -> bool:
+        """Whether an event on a leg is the transfer's and not the call's."""
+        if isinstance(event, ev.Modified | ev.ModifyRefused) and leg is self._awaited:
+            if isinstance(event, ev.Modified):
+                self._on_granted(leg, event)
+            else:
+                self._on_declined(event)
+            return True
+        if not isinstance(event, ev.HungUp | ev.Lost):
+            return False
+        if leg is self._referrer:
+            self._referrer = None
+            self._call.leave(leg)
+            self._comfort()
+            return True
+        if leg is self._kept:
+            self.abandon()
+            return False
+        if leg is self._found:
+            self._fail(480, None)
+            return self._other is None
+        if self._other is not None:  # the line leaves the call to the target, as it was about to anyway
+            self._other.leave(leg)
+            return True
+        return False
+
+    def abandon(self) -> None:
+        """The call is over, or whoever was to stay has left."""
+        self._close(Ending("cancelled", "caller", 487, NORMAL))
+
+    def media_failed(self) -> None:
+        """The relay could not open the ports of the transfer."""
+        self._fail(503, NO_CIRCUIT)
+
+    # --- how it begins --------------------------------------------------------------------------------------
+
+    def _blind(self, target: str) -> Refusal | None:
+        call, context = self._call, self._context
+        before = call.links[-1]
+        kept = call.party(self._kept)
+        hidden = self._kept is call.a and call.admission.withheld
+        shown = "" if hidden else kept.number
+        decided = context.gate.send_on(
+            before.admission,
+            self._line,
+            Origin.TRANSFER,
+            "transfer",
+            target,
+            context.timers.now,
+            shown=shown,
+        )
+        if isinstance(decided, Refusal):
+            return decided
+        link = Link(context, context.entropy.token(96), decided, call, caused_by=before.id)
+        if unpaid := link.reserve():
+            return refusal(UNPAID[unpaid])
+        self._accept()
+        call.counts(link, self._line)
+        side = 0 if self._kept is call.a else 1
+        self._place(0, self._kept, call, side)
+        offer = resumed(call.anchor.said(side))
+        self._search = Search(context, self.anchor, self, [link], offer=offer, shown=shown)
+        self._search.begin()
+        return None
+
+    def _attended(self, replaces: ev.Replaces) -> Refusal | None:
+        call, context = self._call, self._context
+        consult = self._consult_leg(replaces)
+        other = context.tables.call_of(consult) if consult is not None else None
+        if consult is None or other is None or other is call or not other.talking:
+            return refusal("transfer-no-dialog")
+        found = other.other(consult)
+        if found is None or other.transfer is not None:
+            return refusal("transfer-pending")
+        if other.party(consult).line != self._line:
+            return refusal("transfer-not-yours")
+        if other.admission.urgent:
+            return refusal("transfer-emergency")
+        if context.is_voicemail(other.link_of(found).trunk):
+            return refusal("voicemail")
+        party = other.party(found)
+        if why := context.gate.join(self._line, call.party(self._kept), party):
+            return why
+        self._other, self._found, self._party = other, found, party
+        other.transfer = self
+        self._accept()
+        side, other_side = 0 if self._kept is call.a else 1, 0 if found is other.a else 1
+        self._place(0, self._kept, call, side)
+        self._place(1, found, other, other_side)
+        try:
+            self._ask(self._kept, self.anchor.relay(1, resumed(other.anchor.said(other_side))))
+        except (Malformed, NoPorts):
+            self._fail(488, NETWORK)
+        return None
+
+    def _consult_leg(self, replaces: ev.Replaces) -> Leg | None:
+        """The line's own leg of the dialog that is named, whichever way round its tags are."""
+        for ours, theirs in (
+            (replaces.to_tag, replaces.from_tag),
+            (replaces.from_tag, replaces.to_tag),
+        ):
+            leg = self._context.endpoint.dialogs.get((replaces.call_id, ours))
+            if isinstance(leg, Leg) and leg.dialog is not None and leg.dialog.remote_tag == theirs:
+                return leg
+        return None
+
+    def _accept(self) -> None:
+        self._call.transfer = self
+        self._context.tables.media_added(self._call, self.anchor)
+        if self._referrer is not None:
+            self._referrer.answer_request(self._number, 202)
+        self._tell(100)
+
+    def _place(self, side: int, leg: Leg, call: Call, before: int) -> None:
+        """A side of the new session is where a side of a call was, and goes on with its descriptions."""
+        self.anchor.place(side, leg.flow.remote.host)
+        self.anchor.adopt(side, call.anchor, before)
+
+    # --- the search for the target --------------------------------------------------------------------------
+
+    def guard(self, act: Callable[[], None]) -> None:
+        """Do something; a fault of ours in it ends the call."""
+        self._call.guard(act)
+
+    def relayed(self, side: int, sdp: bytes) -> bytes:
+        """A body through the new session."""
+        return self.anchor.relay(side, sdp)
+
+    def warn(self) -> None:
+        """The call is about to be cut."""
+        self._call.warn()
+
+    def cut(self, reason: str, due_ns: int) -> None:
+        """It is time to cut it."""
+        self._call.cut(reason, due_ns)
+
+    def on_tried(self, link: Link, stage: Stage) -> None:
+        """An attempt is made."""
+        self._context.tables.tried(link.id, stage.trunk)
+
+    def on_stage_over(self, status: int) -> None:
+        """It has failed; perhaps another follows."""
+
+    def on_sent_on(self, line: Line) -> None:
+        """The target has its calls go elsewhere."""
+        assert self._search is not None
+        self._call.counts(self._search.link, line)
+
+    def on_ringing(self, event: ev.Ringing) -> None:
+        """The target is alerted."""
+        if not self._rang:
+            self._rang = True
+            self._tell(event.status if event.status <= 183 else 183)
+            self._comfort()
+
+    def on_found(self, leg: OutgoingLeg, event: ev.Answered) -> None:
+        """The target took the call: now the party that stays is asked to turn to it."""
+        assert self._search is not None
+        search = self._search
+        try:
+            body = self.anchor.relay(1, event.sdp)
+        except (Malformed, NoPorts):
+            _hang_up(leg, NETWORK)
+            search.attempts.go_on(ev.Refused(502, NETWORK, local=True))
+            return
+        leg.acknowledge(b"")
+        for link in search.links:
+            if link.begin(leg):
+                _hang_up(leg, NORMAL)
+                self._fail(403, None)
+                return
+        self._found = leg
+        leg.user = self
+        admission = search.link.admission
+        self._party = Party(admission.called, admission.callee, self._context.is_abroad(search.link.trunk))
+        self._ask(self._kept, body)
+
+    def on_nobody(self, outcome: ev.Refused, blocked: Refusal | None) -> None:
+        """The target does not take the call."""
+        assert self._search is not None
+        if blocked is not None:
+            self._fail(blocked.status, None)
+        else:
+            status = told_to_caller(outcome, line=not self._search.link.trunk)
+            self._fail(status, outcome.cause)
+
+    def on_no_ports(self) -> None:
+        """There is no relay port left."""
+        self._fail(503, NO_CIRCUIT)
+
+    def on_unusable(self, error: Malformed) -> None:
+        """What the party that stays had said cannot be offered."""
+        self._fail(error.status, None)
+
+    def handle(self, leg: Leg, event: ev.Event) -> None:
+        """The target, between its answer and the joining."""
+        self.guard(lambda: self._handle(leg, event))
+
+    def _handle(self, leg: Leg, event: ev.Event) -> None:
+        match event:
+            case ev.Modify():
+                leg.decline(491)
+            case ev.Info() | ev.Refer():
+                leg.answer_request(event.number, 481)
+            case ev.HungUp() | ev.Lost():
+                self._fail(480, None)
+
+    # --- the joining ----------------------------------------------------------------------------------------
+
+    def _ask(self, leg: Leg, offer: bytes) -> None:
+        """Offer a side the new session; wait while it is in the middle of something else (RFC 3261 14.1)."""
+        self._awaited, self._offer = leg, offer
+        if leg.settled:
+            leg.modify(offer)
+        else:
+            self._ask_later(BUSY_NS)
+
+    def _ask_later(self, delay_ns: int) -> None:
+        self._tries += 1
+        if self._tries > MOST_TRIES:
+            self._fail(491, NETWORK)
+            return
+        leg, offer = self._awaited, self._offer
+
+        def again() -> None:
+            if leg is not None and leg is self._awaited and self._call.transfer is self:
+                self._ask(leg, offer)
+
+        self._context.timers.start(delay_ns, lambda: self.guard(again))
+
+    def _on_granted(self, leg: Leg, event: ev.Modified) -> None:
+        self._awaited = None
+        leg.acknowledge(b"")
+        side = 0 if leg is self._kept else 1
+        try:
+            body = self.anchor.relay(side, event.sdp)
+        except (Malformed, NoPorts):
+            self._kept_moved = self._kept_moved or leg is self._kept
+            self._fail(488, NETWORK)
+            return
+        if side == 0 and self._other is not None and self._found is not None:
+            self._kept_moved = True
+            self._ask(self._found, body)
+        else:
+            self._complete()
+
+    def _on_declined(self, event: ev.ModifyRefused) -> None:
+        if event.status == 491:
+            self._ask_later(GLARE_NS + self._context.entropy.below(GLARE_NS))
+        else:
+            self._fail(488, NETWORK)
+
+    def _complete(self) -> None:
+        """Both talk to each other: whoever asked for it is told so and leaves."""
+        call, other = self._call, self._other
+        assert self._found is not None
+        assert self._party is not None
+        call.transfer = None
+        links = self._search.links if self._search is not None else []
+        if other is not None:
+            other.transfer = None
+            links = other.links
+            consult = other.other(self._found)
+            if consult is not None:
+                consult.bye(NORMAL)
+                consult.detach()
+        call.take_over(self._kept, self._gone, self._found, self._party, self.anchor, links)
+        if other is not None:
+            call.absorb(other)
+        self._context.sums.transfers["attended" if other is not None else "blind"] += 1
+        if self._referrer is not None:
+            self._referrer.detach()
+            self._tell(200)
+
+    def _fail(self, status: int, cause: int | None) -> None:
+        """It came to nothing: the one who asked is told, and has his party again; if he has left, so must
+        the other."""
+        self._tell(status)
+        gone = self._referrer is None
+        self._close(Ending(outcome_of(status), "callee", status, cause))
+        if gone:
+            self._call.end("transfer-failed")
+
+    def _close(self, ending: Ending) -> None:
+        call, other, found = self._call, self._other, self._found
+        if call.transfer is not self:
+            return
+        call.transfer = None
+        self._awaited = None
+        if self._search is not None:
+            self._search.give_up("")
+            if found is not None:
+                found.bye(NORMAL)
+                found.detach()
+            for link in self._search.links:
+                talked = link.times.answered is not None
+                how = Ending("answered", ending.by, 200, ending.cause) if talked else ending
+                link.end(how, silent_ms=0, flags=("transfer-failed",))
+                self._context.tables.closed(link.id)
+        if other is not None:
+            other.transfer = None
+        if self._kept_moved and self._referrer is not None:
+            call.renew(self._kept, self.anchor)
+        self._context.tables.media_removed(self.anchor)
+        self.anchor.close()
+        self._context.sums.transfers["failed"] += 1
+
+    # --- details --------------------------------------------------------------------------------------------
+
+    def _tell(self, status: int) -> None:
+        """Tell who asked how far it has come (RFC 3515 section 2.4.5); with the last word it may leave."""
+        leg = self._referrer
+        if leg is None:
+            return
+
+        def leave() -> None:
+            if status == 200:
+                leg.bye(NORMAL)
+
+        if self._silent:
+            leave()
+        else:
+            leg.notify(self._number, status, leave)
+
+    def _comfort(self) -> None:
+        """Who was left alone while the target rings hears it ring."""
+        prompt = self._context.ringback
+        if self._referrer is None and self._found is None and prompt:
+            call = self._call
+            call.anchor.say(0 if self._kept is call.a else 1, prompt, 0)  # type: ignore[attr-defined]
+
+
+def _hang_up(leg: Leg, cause: int) -> None:
+    leg.acknowledge(b"")
+    leg.bye(cause)
+    leg.detach()
