@@ -282,21 +282,27 @@ class Switch:
         self.registrar.sweep(self.timers.now)
         orphans = list(orphans)
         charges = self.charging.charge_orphans(orphans, alive)
+        ended: set[tuple[str, str]] = set()
         for orphan in orphans:
             line = self.lines.by_number.get(orphan.pending.line)
             if orphan.pending.emergency and line is not None:
                 self.gate.help.callbacks.record(line.user, self.timers.now.wall_ns)
             for side in orphan.dialogs:
-                self._end_orphan(side)
+                self._end_orphan(side, ended)
             charge = charges.get(orphan.call_id)
             uses_of_it = charge.uses if charge is not None else ()
             cdr = orphaned(orphan, alive, charge)
             account = orphan.paid_by.account if orphan.paid_by is not None else ""
             self._append(Append(CallEnded(cdr, account, uses_of_it), hold=False))
 
-    def _end_orphan(self, side: Mapping[str, Any]) -> None:
+    def _end_orphan(self, side: Mapping[str, Any], ended: set[tuple[str, str]]) -> None:
+        """Hang up on one side; the links of one call share theirs."""
         if side["dialog"] is None:
             return
+        key = side["dialog"]["call_id"], side["dialog"]["local_tag"]
+        if key in ended:
+            return
+        ended.add(key)
         transport, local_host, local_port, remote_host, remote_port = side["flow"]
         local = Address(local_host, local_port)
         if local in self.settings.listen:

@@ -34,7 +34,7 @@ def refer_of(request: Request) -> Refer:
     target = parse_name_addr(values[0]).uri
     uri = parse_uri(target)
     replaces: Replaces | None = None
-    for header in uri.headers.split("&"):
+    for header in uri.headers.removeprefix("?").split("&"):
         name, _, value = header.partition("=")
         if name.lower() == "replaces":
             replaces = _replaces(unquote(value))

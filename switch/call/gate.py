@@ -271,6 +271,10 @@ class Gate:
         """The decision about a leg in place of one that this line has: forwarded on a `condition`, redirected
         by its phone, transferred. It is an outgoing call of the line (R-POL-02, R-POL-11); a phone of ours
         is `shown` who will be on the other end, '' for an anonymous caller."""
+        current = self._identity.lines.by_user.get(line.user)  # as it is now, not when the call began
+        if current is None:
+            return refusal("no-line")
+        line = current
         if admission.hops <= 0:
             return refusal("too-many-diversions")
         number = admission.called if admission.called in line.numbers else line.number
@@ -291,7 +295,8 @@ class Gate:
 
     def join(self, line: Line, one: Party, other: Party) -> Refusal | None:
         """Whether a line may join two parties that it talks to (R-POL-02); None when it may."""
-        code = join_objection(line, one, other)
+        current = self._identity.lines.by_user.get(line.user)
+        code = join_objection(current, one, other) if current is not None else "no-line"
         return refusal(code) if code else None
 
     def _has_all_its_calls(self, ask: Ask) -> bool:

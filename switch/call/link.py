@@ -96,10 +96,11 @@ class Link:
         return None
 
     def save(self, sides: tuple[Mapping[str, Any], ...], flags: Iterable[str]) -> None:
-        """Write what a restart needs to end this link and to record it. The answer waits for that."""
-        now = self._context.timers.now
-        pending = self._record(Ending("answered", "", 200, None), now, flags)
-        entry = CallAnswered(self.id, now, pending, sides, self.bill.paid_by())
+        """Write what a restart needs to end this link and to record it, at the answer and whenever one of the
+        `sides` is another. The answer waits for that."""
+        answered = self.times.answered or self._context.timers.now
+        pending = self._record(Ending("answered", "", 200, None), answered, flags)
+        entry = CallAnswered(self.id, answered, pending, sides, self.bill.paid_by())
         self._context.append(Append(entry, hold=not self.admission.emergency))
 
     def end(self, ending: Ending, *, silent_ms: int, flags: Iterable[str]) -> None:

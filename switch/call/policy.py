@@ -66,7 +66,7 @@ def objection(origin: Origin, line: Line, destination: Destination, passed: Iter
     numbers = tuple(passed)
     if len(numbers) > MOST_DIVERSIONS:
         return "too-many-diversions"
-    if sent_on and destination.number in numbers:
+    if origin in (Origin.FORWARD, Origin.REDIRECT) and destination.number in numbers:
         return "diversion-loop"
     return ""
 

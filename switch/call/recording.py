@@ -9,6 +9,7 @@ from typing import Protocol
 from rating.charge import Charge
 from rating.meter import billed_seconds
 from switch.call.admission import Admission, Refusal
+from switch.call.policy import Origin
 from switch.malformed import Malformed
 from switch.ports import NS_PER_MS, CallAnswered, Moment
 from switch.record import Cdr, Segment
@@ -65,7 +66,7 @@ def refused(
 
 
 def refused_link(
-    record_id: str, cause: Caused, line: Line, origin: str, target: str, refusal: Refusal, now: Moment
+    record_id: str, cause: Caused, line: Line, origin: Origin, target: str, refusal: Refusal, now: Moment
 ) -> Cdr:
     """The record of a leg that a line wanted to cause, in a call that goes on without it."""
     admission, wall_ms = cause.admission, now.wall_ns // NS_PER_MS
@@ -73,7 +74,7 @@ def refused_link(
     return Cdr(
         call_id=record_id,
         line=line.number,
-        origin=origin,
+        origin=origin.value,
         trunk="",
         device="",
         caller=line.number,

@@ -168,7 +168,8 @@ class Transfer:
         found = other.other(consult)
         if found is None or other.transfer is not None:
             return refusal("transfer-pending")
-        if other.party(consult).line != self._line:
+        owner = other.party(consult).line
+        if owner is None or owner.user != self._line.user:
             return refusal("transfer-not-yours")
         if other.admission.urgent:
             return refusal("transfer-emergency")
@@ -267,6 +268,8 @@ class Transfer:
                 return
         self._found = leg
         leg.user = self
+        for link in search.links:
+            link.save((self._kept.snapshot(), leg.snapshot()), ())
         admission = search.link.admission
         self._party = Party(admission.called, admission.callee, self._context.is_abroad(search.link.trunk))
         self._ask(self._kept, body)

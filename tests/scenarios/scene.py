@@ -63,6 +63,21 @@ class Scene(World):
         """Both gateways to the emergency centre."""
         return self.party("centre1"), self.party("centre2")
 
+    # --- what is set ---------------------------------------------------------------------------------------
+
+    def forward(self, name: str, condition: str, number: str, ring_s: int | None = None) -> None:
+        """A line has its calls go elsewhere."""
+        core = self.machine.core
+        assert core is not None
+        core.services.set(name, core.services.of(name).forwarding(condition, number, ring_s))
+        self.machine.settle()
+
+    def change(self, name: str, **changes: Any) -> None:
+        """A line is not as it was."""
+        lines = [replace(line, **changes) if line.user == name else line for line in self.machine.lines]
+        self.machine.lines = lines
+        self.machine.replace_lines(lines)
+
     # --- the plot ------------------------------------------------------------------------------------------
 
     def together(self, *acts: Callable[[], None]) -> None:

@@ -20,6 +20,7 @@ _LONGEST_GOODBYE_NS = 33 * NS_PER_S
 _TRANSACTION_NS = 32 * NS_PER_S
 _LONGEST_CALL_NS = 60 * NS_PER_S
 """Of the calls for help in this traffic."""
+_ABROAD = ("ZONE_A", "MOROCCO_TURKEY", "INTERNATIONAL")
 CENTRES = (HOSTS["centre1"], HOSTS["centre2"])
 
 
@@ -188,6 +189,7 @@ class Auditor:
         for cdr in self.world.cdrs:
             self._check_money(cdr)
             self._check_times(cdr)
+        self._check_caused()
         return self.problems
 
     def _check_attempts(self) -> None:
@@ -197,7 +199,9 @@ class Auditor:
         for call_id, count in Counter(cdr.call_id for cdr in cdrs).items():
             if count > 1:
                 self.problems.append(f"{count} records of call {call_id}")
+        cdrs = [cdr for cdr in cdrs if not cdr.caused_by]
         lost = [entry.cdr for entry in journal.lost if isinstance(entry, CallEnded)]
+        lost = [cdr for cdr in lost if not cdr.caused_by]
         on_disk = Counter(_key(cdr) for cdr in cdrs)
         excused = Counter(_key(cdr) for cdr in lost)
         unbacked = self.world.machine.unbacked
@@ -265,7 +269,7 @@ class Auditor:
             if side.confirmed_ns and not side.bye_ns and side.life == self.world.machine.lives:
                 self.problems.append(f"no BYE on the dialog {call_id} with {side.host}")
         for cdr in self.world.cdrs:
-            if cdr.answered_ms is None or "restart" in cdr.flags:
+            if cdr.answered_ms is None or "restart" in cdr.flags or cdr.caused_by:
                 continue
             for (call_id, _, life), attempt in self.attempts.items():
                 same = (attempt.wall_ms, attempt.dialled) == (cdr.invited_ms, cdr.dialled)
@@ -305,6 +309,25 @@ class Auditor:
         if counted != recorded:
             self.problems.append(f"outcomes differ: {dict(counted)} and {dict(recorded)}")
 
+    def _check_caused(self) -> None:
+        """A leg that a line caused is recorded beside the call it came from, was allowed by its papers, and
+        none that leads abroad is behind one without (R-POL-02)."""
+        journal = self.world.machine.journal
+        known = {entry.cdr.call_id for entry in journal.taken if isinstance(entry, CallEnded)}
+        running = {entry.call_id for entry in journal.taken if isinstance(entry, CallAnswered)}
+        papers = {line.number: line.agreement and line.guarantee for line in self.world.machine.lines}
+        for cdr in self.world.cdrs:
+            if not cdr.caused_by:
+                continue
+            if cdr.caused_by not in known | running:
+                self.problems.append(f"{cdr.call_id} came from a call without record")
+            if cdr.outcome == "refused":
+                continue
+            if cdr.destination_class in _ABROAD and not papers[cdr.line]:
+                self.problems.append(f"{cdr.line} sent a call on to {cdr.called} without papers")
+            if cdr.destination_class in ("BE_PREMIUM", "EMERGENCY"):
+                self.problems.append(f"{cdr.line} sent a call on to {cdr.called}")
+
     def _check_money(self, cdr: Cdr) -> None:
         """The amount is what its segments say, which follow each other without a gap."""
         due, at_s = 0, 0
@@ -341,6 +364,8 @@ class Auditor:
         unlimited = cdr.emergency or cdr.verdict == "psap-callback" or "restart" in cdr.flags
         if cdr.duration_s > longest_s and not unlimited:
             self.problems.append(f"{cdr.call_id} lasted {cdr.duration_s} s; the limit is {longest_s} s")
+        if cdr.caused_by:
+            return  # no INVITE came for it
         began = {
             attempt.at_ns + (cdr.answered_ms - cdr.invited_ms) * NS_PER_MS
             for attempt in self.attempts.values()

@@ -3,7 +3,7 @@ is lost."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any
 
@@ -18,6 +18,7 @@ from switch.ports import (
     EmergencyLogged,
     Entry,
     MediaMeasured,
+    ServicesSaved,
     ThresholdCrossed,
 )
 from switch.record import Cdr
@@ -137,6 +138,12 @@ class Journal:
             for entry in self.disk
             if isinstance(entry, EmergencyLogged) and entry.account
         ]
+
+    def services(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """What subscribers have set, the last of it for each line."""
+        return list(
+            {entry.user: entry.values for entry in self.disk if isinstance(entry, ServicesSaved)}.items()
+        )
 
     def measured(self) -> dict[str, MediaMeasured]:
         """Media counts by call."""

@@ -107,6 +107,7 @@ class Machine:
             self.journal.uses(),
             self.journal.crossed(),
             self.journal.helped(),
+            self.journal.services(),
         )
         self.settle()
 

@@ -4,6 +4,7 @@ out of turn."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from tests.sim.text import Sip, address_in, digest_answer, direction_of, media_in, mirrored, sdp
 
@@ -22,6 +23,8 @@ class Talk:
         self.reasons: list[str] = []
         """Reason values that came with CANCEL, BYE and refusals."""
         self.infos: list[str] = []
+        self.progress: list[str] = []
+        """What NOTIFYs said of a transfer: the status lines."""
         self.offers: list[str] = []
         """Every session description that came, in order."""
         self.over = False
@@ -249,6 +252,9 @@ class Talk:
                 self._on_reinvite(request, served)
             case "OPTIONS":
                 served.respond(200)
+            case "NOTIFY":
+                self.progress.append(request.body.strip().removeprefix("SIP/2.0 "))
+                served.respond(200)
             case _:
                 served.respond(501)
 
@@ -332,6 +338,28 @@ class Talk:
             request,
             lambda response: self._hear(f"info-{response.status if response is not None else 'timeout'}"),
         )
+
+    def refer(
+        self, target: str, *, replaces: Talk | None = None, rows: list[tuple[str, str]] | None = None
+    ) -> None:
+        """Ask for a transfer to a number or URI, blind or in place of another call of ours (RFC 5589)."""
+        if self.over or not self.up:
+            return
+        self._cseq += 1
+        uri = target if ":" in target else f"sip:{target}@{self.party.domain}"
+        if replaces is not None:
+            tags = f"{replaces.call_id};to-tag={replaces.remote_tag};from-tag={replaces.local_tag}"
+            uri += f"?Replaces={quote(tags, safe='')}"
+        request = self._request(
+            "REFER", [("Refer-To", f"<{uri}>"), ("Contact", self.party.contact), *(rows or [])]
+        )
+
+        def tell(response: Sip | None) -> None:
+            self._hear(f"refer-{response.status if response is not None else 'timeout'}")
+            if response is not None:
+                self._note_reason(response)
+
+        self.party.request(request, tell)
 
     def bye(self) -> None:
         """Hang up, in or out of turn: an early dialog and one already over get their BYE too when that is
