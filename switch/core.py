@@ -299,15 +299,14 @@ class Switch:
         """Hang up on one side; the links of one call share theirs."""
         if side["dialog"] is None:
             return
-        key = side["dialog"]["call_id"], side["dialog"]["local_tag"]
-        if key in ended:
-            return
-        ended.add(key)
         transport, local_host, local_port, remote_host, remote_port = side["flow"]
         local = Address(local_host, local_port)
         if local in self.settings.listen:
             flow = Flow(transport, local, Address(remote_host, remote_port))
             dialog = Dialog.restored(side["dialog"])
+            if (dialog.call_id, dialog.local_tag) in ended:
+                return
+            ended.add((dialog.call_id, dialog.local_tag))
             dialog.local_cseq += 100  # re-INVITEs since the answer are not known here
             self.endpoint.request(
                 dialog.request("BYE", fields={"Reason": [f"Q.850;cause={INTERWORKING_FAILURE}"]}), flow
