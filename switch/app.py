@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from switch import configuration as configured
 from switch.call.charging import month_before
 from switch.call.help import setup_of
+from switch.call.reasons import REASONS
 from switch.configuration import Configuration, settings_of
 from switch.core import Switch
 from switch.net.auditor import Auditor
@@ -34,6 +35,7 @@ from switch.ports import (
     Address,
     CallAnswered,
     EndCall,
+    EndLine,
     Entropy,
     JournalState,
     Note,
@@ -116,6 +118,8 @@ class App:
             "calls": self._do_calls,
             "registrations": self._do_registrations,
             "end": self._do_end,
+            "end_line": self._do_end_line,
+            "forward": self._do_forward,
             "reload": self._do_reload,
             "reload_lines": self._do_reload_lines,
         }
@@ -147,9 +151,9 @@ class App:
         bindings, orphans = await self.store.bindings(), await self.store.running_calls()
         month = self._oldest_month(orphans)
         uses, crossed = await self.store.uses(month), await self.store.thresholds(month)
-        helped = await self._helped_lately()
+        helped, services = await self._helped_lately(), await self.store.services()
         self.journal.start()
-        self.core.restore(bindings, orphans, await self.store.alive(), uses, crossed, helped)
+        self.core.restore(bindings, orphans, await self.store.alive(), uses, crossed, helped, services)
         self.driver.settle()
         if orphans:
             self.log.warning("calls_ended_by_restart", calls=len(orphans))
@@ -305,6 +309,26 @@ class App:
             raise OperatorError(f"no call {call_id} is running")
         self.driver.feed(EndCall(call_id))
         return call_id
+
+    async def _do_end_line(self, request: Mapping[str, Any]) -> str:
+        user = str(request.get("user"))
+        self.driver.feed(EndLine(user))
+        return user
+
+    async def _do_forward(self, request: Mapping[str, Any]) -> str:
+        name, number, ring_s = str(request.get("line")), str(request.get("number")), request.get("ring_s")
+        lines = self.core.lines
+        line = lines.by_user.get(name) or lines.by_number.get(name)
+        if line is None:
+            raise OperatorError(f"there is no line {name}")
+        seconds = ring_s if isinstance(ring_s, int) else None
+        condition = str(request.get("condition"))
+        self.core.timers.now = self.clock.moment()
+        why = self.core.selfcare.forward(line, condition, number, seconds, self.core.timers.now)
+        self.driver.settle()
+        if why is not None:
+            raise OperatorError(f"{why.verdict}: {REASONS[why.verdict].text}")
+        return line.number
 
     async def _do_reload(self, _request: Mapping[str, Any]) -> str:
         faults = await self.reload()

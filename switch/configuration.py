@@ -161,4 +161,5 @@ def _trunk(trunk: Trunk) -> TrunkSettings:
         prefixes=tuple(trunk.prefixes),
         international=trunk.international,
         psap=trunk.psap,
+        voicemail=trunk.voicemail,
     )

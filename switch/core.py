@@ -17,12 +17,13 @@ from switch.call.charging import Charging
 from switch.call.context import CallContext
 from switch.call.counted import UNPROVEN, line_name, trunk_name
 from switch.call.features import Feature
-from switch.call.gate import UNPAID, Gate
+from switch.call.gate import UNPAID, Gate, Service
 from switch.call.help import HelpDesk, gateway_settings
 from switch.call.reasons import refusal
 from switch.call.recording import INTERWORKING_FAILURE, orphaned, refused
 from switch.call.rehearsal import Rehearsal, is_test
 from switch.call.running import RunningCalls
+from switch.call.selfcare import SelfCare
 from switch.call.sums import CallSums
 from switch.malformed import Malformed
 from switch.media.anchor import Anchor
@@ -130,6 +131,7 @@ class Switch:
         self.gateways = Trunks(gateway_settings(settings), self.endpoint, flows, entropy.token)
         self.services = ServiceTable(self._append)
         self.gate = self._new_gate(settings)
+        self.selfcare = SelfCare(self.gate, self.services, self._append)
         self._context = CallContext(
             endpoint=self.endpoint,
             timers=self.timers,
@@ -386,8 +388,8 @@ class Switch:
                 self.endpoint.reply(request, flow, 403)
             case Refusal() as why:
                 self._refuse(request, flow, why)
-            case Feature():
-                self._refuse(request, flow, refusal("feature-unknown"))
+            case Service(line, feature):
+                self._serve(line, feature, request, flow)
             case Admission() as admission:
                 self._start(admission, request, flow)
 
@@ -405,9 +407,18 @@ class Switch:
             self.calls.remove(call)
             call.links[0].release()
             raise
+        self.selfcare.came_in(call.id, admission, self.timers.now)
         if admission.restricted:
             at_ms = self.timers.now.wall_ns // NS_PER_MS
             self._append(Append(CallerWithheld(call.id, admission.restricted, at_ms), hold=False))
+
+    def _serve(self, line: Line, feature: Feature, request: Request, flow: Flow) -> None:
+        """A feature code: do what it asks for, and say so."""
+        _, why = self.selfcare.carry_out(line, feature, self.timers.now)
+        if why is not None:
+            self._refuse(request, flow, why)
+            return
+        self._refuse(request, flow, refusal("feature-unknown"))
 
     def _counted(self, admission: Admission) -> list[str]:
         """Whose limits a call counts towards; a call for help towards none."""

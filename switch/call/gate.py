@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from emergency.numbers import Service
+from emergency.numbers import Service as HelpService
 from rating.grant import StopReason
 from rating.quote import Quote, quote
 from rating.zone import Destination
@@ -21,7 +21,7 @@ from switch.call.charging import Charging, is_exempt
 from switch.call.counted import line_name, sent_on_name
 from switch.call.features import Feature, feature_of
 from switch.call.help import HelpDesk, claimed, facts_of
-from switch.call.policy import SENT_ON, Origin, Party, join_objection, objection
+from switch.call.policy import CLOSED_STATES, SENT_ON, Origin, Party, join_objection, objection
 from switch.call.reasons import refusal
 from switch.call.route import Routes
 from switch.malformed import Malformed
@@ -74,6 +74,14 @@ class Ask:
     device: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A line asks for one of its services and not for a call."""
+
+    line: Line
+    feature: Feature
+
+
 class Gate:
     """Decides about calls with the tables of the switch; `running` counts the calls of a line or trunk by
     name, `closed` says why no call is taken at all ('' when it is)."""
@@ -109,7 +117,7 @@ class Gate:
 
     def admit(
         self, request: Request, flow: Flow, now: Moment
-    ) -> Admission | Feature | Refusal | Challenge | Denied:
+    ) -> Admission | Service | Refusal | Challenge | Denied:
         """The decision about an INVITE that would start a call.
 
         Raises:
@@ -132,7 +140,7 @@ class Gate:
             return line
         return self._from_line(line, service, request, now, hops)
 
-    def service_of(self, uri: str) -> Service | None:
+    def service_of(self, uri: str) -> HelpService | None:
         """The emergency number or helpline that a Request-URI asks for, with or without a code before it that
         shows or hides the caller's number."""
         recognise = self._settings.emergency.numbers.recognise
@@ -147,14 +155,15 @@ class Gate:
     # --- from a line ----------------------------------------------------------------------------------------
 
     def _from_line(
-        self, line: Line, service: Service | None, request: Request, now: Moment, hops: int
-    ) -> Admission | Feature | Refusal:
+        self, line: Line, service: HelpService | None, request: Request, now: Moment, hops: int
+    ) -> Admission | Service | Refusal:
         dialled = service.number if service is not None else dialled_digits(parse_uri(request.uri))
         feature = feature_of(dialled)
         withheld = line.withhold or _wants_privacy(request)
         if feature is not None:
             if feature.action != "call":
-                return feature
+                code = f"line-{line.state}" if line.state in CLOSED_STATES else ""
+                return refusal(code) if code else Service(line, feature)
             dialled, withheld = feature.number, feature.withhold
         passed = chain_of(request)
         caller = self._own_number(line, request)
@@ -403,7 +412,14 @@ class Gate:
     # --- emergency ------------------------------------------------------------------------------------------
 
     def _emergency(
-        self, service: Service, line: Line | None, request: Request, now: Moment, hops: int, *, proven: bool
+        self,
+        service: HelpService,
+        line: Line | None,
+        request: Request,
+        now: Moment,
+        hops: int,
+        *,
+        proven: bool,
     ) -> Admission:
         """Never refused: to the centre of the line's registered address, then to the default centre
         (R-EMG-03, R-EMG-06)."""

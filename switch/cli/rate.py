@@ -170,7 +170,7 @@ class _Desk:
                 plan=_text(question, "plan"),
                 options=tuple(options),
                 destination=destination,
-                wall_ns=_instant_ns(_text(question, "at")),
+                wall_ns=instant_ns(_text(question, "at")),
                 seconds=_count(question, "seconds"),
                 bundle_left_s=_count(question, "bundle_left_s") if "bundle_left_s" in question else None,
                 cap_left=_amount(question["cap_left"]) if "cap_left" in question else None,
@@ -229,7 +229,7 @@ def _amount(value: Any) -> int:
         raise Unclear('cap_left: must be an amount in euros like "20.00"') from None
 
 
-def _instant_ns(text: str) -> int:
+def instant_ns(text: str) -> int:
     """UTC nanoseconds of an ISO 8601 date and time; without an offset it is local time in Belgium."""
     from rating.calendar import BRUSSELS, NS_PER_S
 

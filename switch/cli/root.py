@@ -8,9 +8,12 @@ import typer
 
 from switch.cli.address import group as address
 from switch.cli.emergency import group as emergency
+from switch.cli.explain import explain
+from switch.cli.forward import group as forward
 from switch.cli.lab import lab
 from switch.cli.line import group as line
 from switch.cli.live import calls, end, registrations, status
+from switch.cli.malicious import malicious
 from switch.cli.rate import rate
 from switch.cli.records import cdr
 from switch.cli.serve import check, serve
@@ -46,9 +49,10 @@ def _root(
     pass
 
 
-for command in (lab, serve, check, calls, registrations, status, end, cdr, usage, rate):
+for command in (lab, serve, check, calls, registrations, status, end, cdr, usage, rate, explain, malicious):
     cli.command()(command)
 cli.add_typer(line, name="line")
+cli.add_typer(forward, name="forward")
 cli.add_typer(tariff, name="tariff")
 cli.add_typer(emergency, name="emergency")
 cli.add_typer(address, name="address")

@@ -93,6 +93,42 @@ def registrations_table(bindings: Sequence[Row]) -> Table:
     return table
 
 
+def services_table(rows: Iterable[Row]) -> Table:
+    """What subscribers have set for their lines."""
+    table = _table("")
+    for name in ("Line", "Always", "Busy", "No answer", "After", "Unreachable", "Anonymous"):
+        table.add_column(name, no_wrap=True)
+    for row in rows:
+        table.add_row(
+            row["line"],
+            row["always"] or "-",
+            row["busy"] or "-",
+            row["no_answer"] or "-",
+            f"{row['ring_s']} s" if row["no_answer"] else "",
+            row["unreachable"] or "-",
+            "refused" if row["reject_anonymous"] else "",
+        )
+    return table
+
+
+def marked_table(rows: Iterable[Row]) -> Table:
+    """Calls that were marked as malicious, with the true number."""
+    table = _table("")
+    for name in ("Came", "Line", "From", "Withheld", "Trunk", "Marked", "Call"):
+        table.add_column(name, no_wrap=name != "Call", overflow="fold")
+    for row in rows:
+        table.add_row(
+            local_time(row["call_at_ms"]),
+            row["line"],
+            row["number"] or "not told",
+            "yes" if row["withheld"] else "",
+            row["trunk"] or "-",
+            local_time(row["at_ms"]),
+            row["call_id"],
+        )
+    return table
+
+
 def lines_table(lines: Iterable[Row]) -> Table:
     """Every line on a row; `belswitch line show` tells all of one."""
     table = _table("")

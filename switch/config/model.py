@@ -380,7 +380,8 @@ class Trunk(Model):
     """A carrier. Trunks are tried in the order of the file; `prefixes` limit one to numbers that start so.
 
     Calls from `sources` are this trunk's; without any, those from what `host` resolves to. After
-    `reply_ms` without a reply the next trunk is tried. Over a `psap` trunk emergency centres call back.
+    `reply_ms` without a reply the next trunk is tried. Over a `psap` trunk emergency centres call back. A
+    `voicemail` platform takes the calls to its short code and starts none (R-POL-01).
     `password` may be `file:NAME` or `env:NAME`; the loader puts the secret in its place.
     """
 
@@ -396,6 +397,7 @@ class Trunk(Model):
     prefixes: tuple[Prefix, ...] = ()
     international: bool = False
     psap: bool = False
+    voicemail: bool = False
 
     def _objections(self) -> Iterator[Objection]:
         if (self.username is None) != (self.password is None):

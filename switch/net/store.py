@@ -82,6 +82,7 @@ CREATE TABLE marked_call (
     call_id TEXT, account TEXT, line TEXT, number TEXT, withheld INTEGER, trunk TEXT, call_at_ms INTEGER,
     at_ms INTEGER, PRIMARY KEY (call_id, account)
 ) WITHOUT ROWID;
+CREATE TABLE looked_at (at_ms INTEGER, what TEXT, reason TEXT, entries INTEGER);
 CREATE INDEX emergency_call_by_time ON emergency_call (at_ms);
 CREATE INDEX threshold_undelivered ON threshold (at_ms) WHERE NOT delivered;
 CREATE TABLE cdr ({_CDR_COLUMNS}, media TEXT);
@@ -306,6 +307,11 @@ class Store:
         query = f"SELECT {_MARKED} FROM marked_call ORDER BY at_ms DESC, call_id LIMIT ?"
         async with self.connection.execute(query, [limit]) as cursor:
             return [asdict(CallMarked(*row)) | {"withheld": bool(row[4])} async for row in cursor]
+
+    async def note_look(self, what: str, reason: str, entries: int) -> None:
+        """Somebody looks at what is not for everybody: kept with the reason he gives."""
+        row = (self._now_ms(), what, printable(reason)[:500], entries)
+        await self.write([("INSERT INTO looked_at VALUES (?, ?, ?, ?)", [row])])
 
     # --- the outbox of notices ------------------------------------------------------------------------------
 

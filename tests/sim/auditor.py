@@ -245,9 +245,13 @@ class Auditor:
         operator ended it, or other calls for help had every port."""
         numbers = self.world.machine.settings.emergency.numbers
         calls = []
+        trunks = {
+            trunk.host for trunk in self.world.machine.settings.trunks
+        }  # no carrier calls for help here
         for attempt in self.attempts.values():
             service = numbers.recognise(attempt.uri)
-            if service is not None and service.is_emergency and attempt.known:
+            ours = attempt.known and attempt.host not in trunks
+            if service is not None and service.is_emergency and ours:
                 calls.append(attempt)
         flags: dict[int, set[str]] = {}
         for entry in (*self.world.machine.journal.disk, *self.world.machine.journal.lost):

@@ -14,8 +14,7 @@ from emergency.psap import Gateway
 from rating.quote import Quote
 from switch.call.admission import Admission, Refusal
 from switch.call.counted import UNPROVEN, line_name, trunk_name
-from switch.call.features import Feature
-from switch.call.gate import Gate
+from switch.call.gate import Gate, Service
 from switch.call.help import MOST_UNPROVEN, HelpDesk
 from switch.core import Switch
 from switch.malformed import Malformed
@@ -167,7 +166,7 @@ class Desk:
         request = make_request("INVITE", uri, "", {**defaults, **(fields or {})})
         flow = Flow("udp", HERE, Address(HOSTS.get(source, HOSTS["nobody"]), 5060))
         decision = self.gate.admit(request, flow, now)
-        assert not isinstance(decision, Feature)
+        assert not isinstance(decision, Service)
         return decision
 
     def admitted(self, uri: str, source: str = "active", **more: Any) -> Admission:
