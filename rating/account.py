@@ -115,6 +115,13 @@ class Account:
         call.meter.cut_to(seconds, self.books)
         return call.meter.charge()
 
+    def revoke(self, call: RunningCall) -> None:
+        """A call began and was not put through after all: all it was granted is given back."""
+        del self.calls[call.id]
+        if self._shared.pop(call.id, None) is not None:
+            self._stale = True
+        call.meter.cut_to(0, self.books)
+
     def advance(self, now_ns: int) -> None:
         """Grant every second that has begun by now."""
         self.advance_shared(now_ns)

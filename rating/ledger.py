@@ -243,6 +243,14 @@ class Ledger:
             self._settled.popitem(last=False)
         return charge
 
+    def revoke(self, call_id: str, mono_ns: int) -> None:
+        """A call that began was not put through after all: it draws nothing, and is forgotten."""
+        owner = self._owners.pop(call_id, None)
+        if owner is not None:
+            account = self._accounts[owner]
+            account.advance_shared(mono_ns)
+            account.revoke(account.calls[call_id])
+
     def __len__(self) -> int:
         """Reservations and running calls: 0 at rest."""
         return len(self._reservations) + len(self._owners)

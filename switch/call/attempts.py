@@ -46,8 +46,8 @@ class AttemptsUser(Protocol):
     def on_found(self, leg: OutgoingLeg, event: ev.Answered) -> None:
         """Somebody took the call; the others have been given up."""
 
-    def on_redirected(self, event: ev.Refused) -> None:
-        """A 3xx says where to look instead; the attempts go on unless they are begun anew."""
+    def on_redirected(self, event: ev.Refused) -> bool:
+        """A 3xx says where to look instead; whether that is done, so that these attempts are over."""
 
     def on_nobody(self, outcome: ev.Refused) -> None:
         """No attempt is left: the refusal most worth telling."""
@@ -169,11 +169,8 @@ class Attempts:
 
     def _on_refused(self, leg: OutgoingLeg, event: ev.Refused) -> None:
         self._active.remove(leg)
-        if 300 <= event.status < 400 and event.contacts:
-            before = self._admission
-            self._user.on_redirected(event)
-            if self._admission is not before:
-                return
+        if 300 <= event.status < 400 and event.contacts and self._user.on_redirected(event):
+            return
         if event.status >= 600 and not self._admission.plan.emergency:
             for other in self._active:  # RFC 3261 section 16.7 step 5
                 other.cancel("")

@@ -97,6 +97,14 @@ class Bill:
             return None
         return self._charging.settle(self.id, self.payer, billed_seconds(talked_ms))
 
+    def revoke(self) -> None:
+        """It began, but the call is not put through after all: nobody is charged."""
+        if self._deadline is not None:
+            self._deadline.clear()
+        self._deadline = None
+        if self.payer is not None:
+            self._charging.revoke(self.id, self.payer)
+
     def view(self, *, answered: bool) -> dict[str, Any]:
         """Price now, what is left of the bundle, the next change and the cut, as an operator sees them."""
         deadline = self._deadline if answered else None

@@ -300,8 +300,10 @@ class Call:
                 search.attempts.go_on(ev.Refused(502, NETWORK, local=True))
             return
         for link in search.links:
-            if unpaid := link.begin(leg):  # what the first second was to be paid from is gone since: nobody
-                self._hang_up(leg, NORMAL)  # is charged
+            if unpaid := link.begin(leg):  # what the first second was to be paid from is gone since
+                for begun in search.links:
+                    begun.revoke()
+                self._hang_up(leg, NORMAL)
                 self._flags.append(unpaid.value)
                 self._refuse_caller(403, "refused", REJECTED)
                 return

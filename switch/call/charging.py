@@ -138,6 +138,14 @@ class Charging:
             self._renew(line.user)
         return charge
 
+    def revoke(self, call_id: str, line: Line) -> None:
+        """A call that began is not put through after all: it draws nothing."""
+        self.ledger.revoke(call_id, self._timers.now.mono_ns)
+        opened = self._open.get(line.user)
+        if opened is not None:
+            opened.calls.pop(call_id, None)
+            self._renew(line.user)
+
     def release(self, call_id: str, line: Line) -> None:
         """A call that was not answered draws nothing."""
         self.ledger.release(call_id, self._timers.now.mono_ns)

@@ -95,6 +95,12 @@ class Link:
         self.times.answered = self._context.timers.now
         return None
 
+    def revoke(self) -> None:
+        """Whoever answered is not talked to after all: nobody is charged, and it counts as unanswered."""
+        if self.times.answered is not None:
+            self.bill.revoke()
+            self.times.answered = self.reached = None
+
     def save(self, sides: tuple[Mapping[str, Any], ...], flags: Iterable[str]) -> None:
         """Write what a restart needs to end this link and to record it, at the answer and whenever one of the
         `sides` is another. The answer waits for that."""

@@ -134,15 +134,16 @@ class Search:
         self.begin()
         return True
 
-    def on_redirected(self, event: ev.Refused) -> None:
+    def on_redirected(self, event: ev.Refused) -> bool:
         """A 3xx: from a phone it is a wish of its line; a carrier's is none of ours, and voicemail may not
-        have any (R-POL-01)."""
+        have any (R-POL-01). Whether the call is sent on."""
         admission, context = self.link.admission, self._context
         target = number_of(event.contacts[0])
         if context.is_voicemail(self.link.trunk) and admission.line is not None:
             record_refused(context, self.link, admission.line, Origin.VOICEMAIL, target, refusal("voicemail"))
         elif admission.callee is not None and not admission.urgent:
-            self._send_on(admission.callee, Origin.REDIRECT, "redirect", target)
+            return self._send_on(admission.callee, Origin.REDIRECT, "redirect", target)
+        return False
 
     # --- from the attempts ----------------------------------------------------------------------------------
 

@@ -263,6 +263,8 @@ class Transfer:
         leg.acknowledge(b"")
         for link in search.links:
             if link.begin(leg):
+                for begun in search.links:
+                    begun.revoke()
                 _hang_up(leg, NORMAL)
                 self._fail(403, None)
                 return

@@ -89,6 +89,27 @@ def test_a_reservation_holds_the_first_second_and_gives_it_back(book: TariffBook
     assert desk.held == 0
 
 
+@pytest.mark.parametrize("company", [False, True])
+@pytest.mark.parametrize("later_s", [0, 5])
+def test_a_call_that_is_not_put_through_after_all_draws_nothing(
+    later_s: int, company: bool, book: TariffBook
+) -> None:
+    """Revoked, whether or not another call of the line shares its cap; once is enough."""
+    desk = Desk(book, Standing(cap=100_000))
+    if company:
+        desk.reserve("other")
+        desk.begin("other")
+    desk.reserve("one")
+    desk.begin("one")
+    for _ in range(2):
+        desk.ledger.revoke("one", later_s * SECOND)
+    assert desk.ledger.settle("one", 5, later_s * SECOND) == NOTHING
+    if company:
+        assert desk.ledger.settle("other", 6, 6 * SECOND).amount == 1380  # 0.08 and 6 s at 0.58
+    assert desk.amount() == (1380 if company else 0)
+    assert (desk.held, len(desk.ledger)) == (0, 0)
+
+
 def test_what_one_call_holds_another_cannot(book: TariffBook) -> None:
     desk = Desk(book, POOR)
     assert desk.reserve("one") is None

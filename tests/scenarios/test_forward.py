@@ -290,3 +290,39 @@ def test_a_restart_ends_a_forwarded_call_with_both_records(world: Scene) -> None
     records = by_origin(world)
     assert records["line"].duration_s == records["forward"].duration_s == 11
     assert records["forward"].flags == records["line"].flags == ("restart",)
+
+
+def test_whoever_forwards_cannot_pay_any_more_when_it_is_answered() -> None:
+    """Found by seed 700464: the caller's part had begun by then, and he was charged for nothing."""
+    world = Scene(caps={"bob": "0.12", "alice": "none"})
+    alice, bob, carrier = world.phone("alice"), world.phone("bob"), world.carrier()
+    world.change("bob", agreement=True, guarantee=True)
+    world.forward("bob", "busy", PARIS)
+    bob.on_call = lambda talk: talk.reject(486)
+    carrier.on_call = lambda talk: talk.ring()
+    call = alice.invite(bob.number)
+    assert world.run_until(lambda: bool(carrier.talks) and carrier.talk.ringing)
+    world.change("bob", state="limited")
+    carrier.talk.answer()
+    world.run(1000)
+    assert call.heard[-1] == "403"
+    assert carrier.talk.over
+    world.rest()
+    assert [(cdr.outcome, cdr.amount, cdr.answered_ms) for cdr in world.cdrs] == [("refused", 0, None)] * 2
+
+
+def test_a_phone_redirects_to_a_line_that_cannot_be_reached(world: Scene) -> None:
+    """Found by seed 710251: the call ended twice."""
+    alice, bob, bob2 = world.phone("alice"), world.phone("bob"), world.phone("bob2", line="bob")
+    bob.on_call = lambda talk: talk.reject(302, [("Contact", "<sip:+3281234567@x>")])
+    bob2.on_call = lambda talk: talk.ring()
+    world.forward("carol", "unreachable", PARIS)
+    call = alice.invite(bob.number)
+    world.rest()
+    assert call.heard[-1] == "480"
+    assert bob2.talk.over
+    assert sorted((cdr.origin, cdr.outcome) for cdr in world.cdrs) == [
+        ("forward", "refused"),
+        ("line", "no-answer"),
+        ("redirect", "no-answer"),
+    ]

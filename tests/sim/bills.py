@@ -80,7 +80,10 @@ def _of_account(world: World, line: Line, bundle_s: int) -> Iterator[str]:
 def _bills(world: World, account: str) -> Iterator[Bill]:
     """The charged calls of an account, as they are on disk."""
     taken = world.machine.journal.taken
-    began = {e.call_id: (i, e) for i, e in enumerate(taken) if isinstance(e, CallAnswered)}
+    began: dict[str, tuple[int, CallAnswered]] = {}
+    for order, entry in enumerate(taken):
+        if isinstance(entry, CallAnswered):
+            began.setdefault(entry.call_id, (order, entry))  # written again when a side is another
     for order, entry in enumerate(taken):
         if not isinstance(entry, CallEnded) or entry.account != account or entry not in _disk(world):
             continue

@@ -78,6 +78,7 @@ def simulate(seed: int) -> Verdict:
         shuffle=True,
         start_wall_s=random.choice(STARTS_S),
         caps={user: random.choice(CHOICES) for user in ("alice", "bob", "carol", "office")},
+        papers=[user for user in ("alice", "bob", "carol", "office") if random.random() < 0.4],
         tariffs=with_bundle(tables()[0], bundle_s),
         limits=LIMITS,
         media=MEDIA,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 from switch.ports import NS_PER_S
+from switch.routing.numbers import normalise
 from tests.sim.parties import Party
 from tests.sim.talk import Talk
 from tests.sim.text import digest_right
@@ -27,6 +29,9 @@ OUTSIDE = (
 )
 ABROAD = ("0033145678901", "0033145678901", "0033612345678", "00385123456789")
 HELP = ("sip:112@voice.example", "urn:service:sos", "sip:+32101@voice.example", "sip:100@voice.example")
+SENT_ON = (*NUMBERS.values(), "+32478123456", "0033145678901", "00385123456789", "070123456", "112", "1234")
+"""Where calls are forwarded, redirected and transferred to, allowed or not."""
+CONDITIONS = ("always", "busy", "no-answer", "unreachable")
 EXTRAS = (
     ("Require", "unheard-of"),
     ("Session-Expires", "1"),
@@ -61,6 +66,8 @@ class Traffic:
         for party in self.centres:
             party.on_call = self._help
         self._over = False
+        self._sends_on = random.random() < 0.6
+        """Whether anybody forwards, redirects or transfers at all."""
 
     @property
     def everybody(self) -> list[Party]:
@@ -71,6 +78,8 @@ class Traffic:
         """Register the phones and plan the calls of the storm."""
         for phone in self.phones:
             self._register(phone)
+        if self._sends_on:
+            self._set_services()
         for _ in range(calls):
             self.world.later(self.random.randint(2000, storm_ms) * NS_PER_S // 1000, self._place_call)
         if self.random.random() < 0.5:
@@ -79,6 +88,21 @@ class Traffic:
         if self.world.weather.rude:
             for _ in range(self.random.randint(0, 3)):
                 self.world.later(self.random.randint(5, storm_ms // 1000) * NS_PER_S, self._drop_dead)
+
+    def _set_services(self) -> None:
+        """What the lines have set, as a phone or an operator may have long ago, when other rules held."""
+        random, core = self.random, self.world.machine.core
+        assert core is not None
+        for user in NUMBERS:
+            for condition in CONDITIONS:
+                if random.random() < 0.2:
+                    services = core.services.of(user)
+                    core.services.set(
+                        user, services.forwarding(condition, normalise(random.choice(SENT_ON)) or "", 8)
+                    )
+            if random.random() < 0.2:
+                core.services.set(user, replace(core.services.of(user), reject_anonymous=True))
+        self.world.machine.settle()
 
     def calm_down(self) -> None:
         """Everybody alive hangs up, as often as it takes."""
@@ -136,6 +160,8 @@ class Traffic:
         random, party = self.random, talk.party
         acts: list[Callable[[], None]] = [talk.hold, talk.resume, talk.info, lambda: talk.modify(offer=False)]
         acts += [talk.modify, talk.cancel_modify]
+        if self._sends_on:
+            acts += [lambda: self._transfer(talk)] * 3
         for _ in range(random.choice([0, 0, 0, 1, 2, 4])):
             act = random.choice(acts)
             party.after(random.randint(3000, 25_000), act)
@@ -149,6 +175,15 @@ class Traffic:
             talk.answers_info = random.choice([0, 481, 200])
         talk.answers_modify = random.choice([200] * 6 + [488, 491, 500] + ([0, 481] if self._rude() else []))
         talk.modify_ms = random.choice([0, 0, 100, 1500])
+
+    def _transfer(self, talk: Talk) -> None:
+        """Blind, or to somebody whom the party is talking to as well."""
+        others = [one for one in talk.party.talks if one is not talk and one.up and not one.over]
+        replaces = self.random.choice(others) if others and self.random.random() < 0.6 else None
+        rows = [("Refer-Sub", "false")] if self.random.random() < 0.1 else []
+        talk.refer(self.random.choice(SENT_ON), replaces=replaces, rows=rows)
+        if self.random.random() < 0.2:
+            talk.bye()
 
     def _bye(self, talk: Talk) -> None:
         if talk.up and not talk.over:
@@ -179,7 +214,8 @@ class Traffic:
             )
         if fate < 0.3:
             status = random.choice([302, 404, 408, 480, 486, 486, 500, 503, 603])
-            party.after(random.randint(5, 5000), lambda: talk.reject(status))
+            where = [("Contact", f"<sip:{random.choice(SENT_ON)}@{party.domain}>")] if status == 302 else []
+            party.after(random.randint(5, 5000), lambda: talk.reject(status, where))
             return
         party.after(random.choice([10, 1000, 3000, random.randint(0, 12_000)]), talk.answer)
 

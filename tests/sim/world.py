@@ -5,7 +5,7 @@ Time stands still but for `run`; nothing in here waits or looks at the clock on 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from heapq import heappop, heappush
@@ -110,7 +110,7 @@ def settings(weather: Weather = CALM, **changes: Any) -> Settings:
     return replace(base, **changes)
 
 
-def lines(caps: Mapping[str, str] = CAPS) -> list[Line]:
+def lines(caps: Mapping[str, str] = CAPS, papers: Collection[str] = ()) -> list[Line]:
     """Four lines: three with phones and one with a customer's own exchange that is known by its address."""
     return [
         Line(
@@ -125,6 +125,8 @@ def lines(caps: Mapping[str, str] = CAPS) -> list[Line]:
             sources=(HOSTS["office"],) if name == "office" else (),
             cap=caps.get(name, ""),
             premium=name != "alice",
+            agreement=name in papers,
+            guarantee=name in papers,
         )
         for name, number in NUMBERS.items()
     ]
@@ -150,8 +152,10 @@ class World:
         shuffle: bool = False,
         start_wall_s: int = START_WALL_S,
         caps: Mapping[str, str] = CAPS,
+        papers: Collection[str] = (),
         **changes: Any,
     ) -> None:
+        """Lines in `papers` may have their calls sent on abroad."""
         self.random = Random(seed)
         self.weather = weather
         self.relay_pairs = weather.relay_pairs
@@ -167,7 +171,7 @@ class World:
         self.network = Network(self.random, self.later)
         self.machine = Machine(
             settings=settings(weather, **changes),
-            lines=lines(caps),
+            lines=lines(caps, papers),
             random=self.random,
             moment=self.moment,
             later=self.later,
