@@ -10,6 +10,7 @@ from switch.cli.address import group as address
 from switch.cli.emergency import group as emergency
 from switch.cli.lab import lab
 from switch.cli.line import group as line
+from switch.cli.line_state import restrict, resume, suspend, terminate
 from switch.cli.live import calls, end, registrations, status
 from switch.cli.rate import rate
 from switch.cli.records import cdr
@@ -48,6 +49,8 @@ def _root(
 
 for command in (lab, serve, check, calls, registrations, status, end, cdr, usage, rate):
     cli.command()(command)
+for state in (suspend, restrict, resume, terminate):
+    line.command()(state)
 cli.add_typer(line, name="line")
 cli.add_typer(tariff, name="tariff")
 cli.add_typer(emergency, name="emergency")
