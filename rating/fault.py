@@ -192,6 +192,16 @@ class Table:
             for name, item in value.items()
         }
 
+    def table(self, key: str) -> Table | None:
+        """A sub-table; None when the key is absent."""
+        if key not in self._values:
+            return None
+        value = self._values.pop(key)
+        if not isinstance(value, dict):
+            self.fault(key, "must be a table")
+            return None
+        return Table(self._source, self._lines, (*self._path, key), value)
+
     def amounts(self, key: str) -> dict[str, int]:
         """A table of amounts by name; none when the key is absent."""
         value = self._take(key, {})

@@ -3,6 +3,7 @@
 A file whose first column is `prefix` holds E.164 prefixes without the plus; one whose first column is
 `number` holds whole numbers, `+...` or bare short codes. Both give a class; `price` may name another price
 row than the class's own, `digits` the length allowed, the country code included (`10` or `7-15`).
+`zones.csv` is about addresses, not numbers: `switch.provision.zones` reads it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import NamedTuple
 from rating.fault import DataFile, Fault, csv_rows
 from rating.zone import ABROAD, FREE_ROW, PRICE_ROW, DestinationClass, NumberRow
 
+NOT_NUMBERS = ("zones.csv",)
 _OPTIONAL = frozenset({"price", "country", "zone", "label"})
 
 
@@ -44,7 +46,8 @@ class Numbering:
 def read_numbering(config_dir: Path, faults: list[Fault]) -> Numbering:
     """Every CSV file of `config_dir/numbering`, in the order of their names."""
     numbering = Numbering()
-    names = sorted(f"numbering/{path.name}" for path in (config_dir / "numbering").glob("*.csv"))
+    paths = (config_dir / "numbering").glob("*.csv")
+    names = sorted(f"numbering/{path.name}" for path in paths if path.name not in NOT_NUMBERS)
     if not names:
         faults.append(Fault("numbering", 0, "holds no .csv file"))
     for name in names:

@@ -15,6 +15,7 @@ from datetime import date
 from typing import NamedTuple
 
 from rating.calendar import NEVER_S, NS_PER_S, Calendar
+from rating.licence import UNLIMITED, Licence
 from rating.zone import Destinations
 
 
@@ -93,6 +94,7 @@ class Plan:
     one_off: Mapping[str, int]
     capped: bool = False
     """Whether the out-of-bundle cap holds for it (R-CAP-01)."""
+    licence: Licence = UNLIMITED
 
 
 class Cap(NamedTuple):

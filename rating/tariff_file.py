@@ -13,6 +13,7 @@ from pathlib import Path
 from rating import money
 from rating.calendar import NEVER_S, local_midnight_s
 from rating.fault import DataFile, Fault, Table, csv_rows, toml_table
+from rating.licence import read_licence
 from rating.tariff import Cap, Change, Option, Plan, Price, Rate, Tariff
 
 MAXIMA_FILE = "tariffs/legal-maxima.csv"
@@ -131,6 +132,7 @@ def _plan(name: str, table: Table, plans: dict[str, Plan], options: dict[str, Op
         prices,
         table.amounts("one_off"),
         table.flag("capped"),
+        read_licence(table.table("licence")),
     )
     table.close()
     return plan

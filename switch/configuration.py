@@ -20,6 +20,7 @@ from switch.config.loader import load_config
 from switch.config.model import Config, Trunk
 from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_MS, NS_PER_S, Address
+from switch.provision.zones import read_zones
 from switch.routing.lines import Line
 from switch.routing.registrar import RegistrarLimits
 from switch.routing.trunks import TrunkSettings
@@ -46,7 +47,9 @@ def load(directory: Path) -> tuple[Configuration | None, list[str]]:
     this_year = date.today().year
     rating = load_rating(directory, range(this_year - 1, this_year + 11))
     emergency = load_emergency(directory)
-    faults = [str(fault) for part in (loaded.faults, rating.faults, emergency.faults) for fault in part]
+    _, zones = read_zones(directory)  # the command line asks it; what is wrong with it is said here too
+    parts = (loaded.faults, rating.faults, emergency.faults, zones)
+    faults = [str(fault) for part in parts for fault in part]
     if faults or loaded.config is None or rating.book is None or emergency.directory is None:
         return None, faults
     return Configuration(directory, loaded.config, rating.book, emergency.directory), []
@@ -73,7 +76,7 @@ def line_of(entry: LineEntry, config: Config) -> Line:
         cap=entry.cap or "",
         premium=entry.premium,
         concluded=entry.concluded.isoformat() if entry.concluded is not None else "",
-        end_user=entry.end_user or entry.address.name,
+        end_user=entry.address.name if entry.end_user is None else entry.end_user,
         end_users=entry.end_users,
         devices=entry.devices,
         agreement=entry.agreement,
@@ -117,7 +120,12 @@ def settings_of(configuration: Configuration) -> Settings:
                 side for side, name in enumerate(("caller", "called")) if calls.warning_tone in (name, "both")
             ),
         ),
-        registrar=RegistrarLimits(sip.register_min_s, sip.register_max_s, sip.register_default_s),
+        registrar=RegistrarLimits(
+            sip.register_min_s,
+            sip.register_max_s,
+            sip.register_default_s,
+            listed_only=config.lines.devices == "listed",
+        ),
         timing=Timing(sip.t1_ms * NS_PER_MS, sip.t2_ms * NS_PER_MS, sip.t4_ms * NS_PER_MS),
         nonce_ttl_s=sip.nonce_ttl_s,
         algorithms={"udp": sip.digest.udp},

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from switch.malformed import Malformed
 from switch.ports import Flow
 from switch.routing.identity import Challenge, Denied, Identity
 from switch.routing.lines import Line
 from switch.routing.numbers import normalise
-from switch.routing.registrar import Registrar
+from switch.routing.registrar import Registrar, UnlistedDevice
 from switch.sip.endpoint import Endpoint
 from switch.sip.headers import token_set
 from switch.sip.message import Fields, Request
 from switch.sip.uri import Uri, parse_uri
+
+NOT_RENTED = '399 registrar "This device is not provisioned for this line"'
+"""Warning (RFC 3261 section 20.43), for whoever looks at the phone (R-EQP-01)."""
 
 
 class Registration:
@@ -21,6 +26,9 @@ class Registration:
         self._endpoint = endpoint
         self._identity = identity
         self._registrar = registrar
+
+        self.refused: Counter[str] = Counter()
+        """REGISTERs of known lines that were answered with a failure, by what it lay in."""
 
     def receive(self, request: Request, flow: Flow) -> None:
         """One REGISTER.
@@ -48,10 +56,15 @@ class Registration:
     def _carry_out(self, line: Line, user: str, request: Request, flow: Flow) -> tuple[int, Fields]:
         """Only its own address-of-record may a line bind contacts to (section 10.3 step 4)."""
         if (user != line.user and normalise(user) not in line.numbers) or line.gone:
+            self.refused["line"] += 1
             return 403, {}
         try:
             contacts = self._registrar.register(line, request, flow, self._endpoint.timers.now)
+        except UnlistedDevice as error:
+            self.refused["device"] += 1
+            return error.status, {"Warning": [NOT_RENTED]}
         except Malformed as error:
+            self.refused["contact"] += 1
             fields: Fields = (
                 {"Min-Expires": [str(self._registrar.limits.min_s)]} if error.status == 423 else {}
             )

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -115,6 +116,13 @@ async def ask_switch(config: Config, do: str, **values: Any) -> Any:
         return await ask(config.store.directory / config.admin.socket, do, **values)
     except OperatorError as error:
         fail(str(error))
+
+
+def today() -> date:
+    """The day that it is in Belgium."""
+    from rating.calendar import BRUSSELS
+
+    return datetime.now(BRUSSELS).date()
 
 
 def print_json(value: Any) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from switch.cli.common import database, fail
 
 if TYPE_CHECKING:
-    from switch.config.lines import LineEntry
     from switch.config.model import Config
     from switch.net.store import Store
     from switch.routing.lines import Line
@@ -33,41 +32,56 @@ async def _pick(store: Store, name: str) -> Line:
     return found[0]
 
 
-async def write(
-    settings: Config, entries: list[LineEntry], *, replace_them: bool, keep: Line | None = None
-) -> None:
-    """Write lines, all or none; `keep` is the line whose password digests stay."""
-    from switch.configuration import line_of
-    from switch.net.store import Clash
-
-    lines = [line_of(entry, settings) for entry in entries]
-    if keep is not None:
-        lines = [replace(line, account=replace(line.account, ha1=keep.account.ha1)) for line in lines]
+async def write(settings: Config, lines: Sequence[Line], *, replace_them: bool) -> None:
+    """Write lines, all or none."""
     async with database(settings, create=True) as store:
-        try:
-            await store.put_lines(lines, replace=replace_them)
-        except Clash as clash:
-            fail(str(clash))
+        await _put(store, lines, replace_them=replace_them)
     await _tell(settings)
 
 
-async def remove(settings: Config, name: str) -> str:
-    """Remove the line of a user or number; its main number."""
+async def change(settings: Config, name: str, to: Callable[[Line], Line]) -> Line:
+    """Change the line of a user or number; what it was before."""
     async with database(settings) as store:
-        line = await _pick(store, name)
+        old = await _pick(store, name)
+        await _put(store, [to(old)], replace_them=True)
+    await _tell(settings)
+    return old
+
+
+async def remove(settings: Config, line: Line) -> None:
+    """Remove a line."""
+    async with database(settings) as store:
         await store.remove_line(line.user)
     await _tell(settings)
-    return line.number
+
+
+async def _put(store: Store, lines: Sequence[Line], *, replace_them: bool) -> None:
+    from switch.net.store import Clash
+
+    try:
+        await store.put_lines(lines, replace=replace_them)
+    except Clash as clash:
+        fail(str(clash))
 
 
 async def _tell(settings: Config) -> None:
     """Have a running switch read its lines again; where none is running, nobody needs to know."""
+    if error := await _ask(settings, "reload_lines"):
+        fail(f"written, but the running switch was not told: {error}")
+
+
+async def end_calls(settings: Config, user: str) -> str:
+    """Have a running switch end the calls of a line; why it did not, '' when it did or none is running."""
+    return await _ask(settings, "end_line", user=user)
+
+
+async def _ask(settings: Config, do: str, **values: Any) -> str:
     from switch.net.operator import OperatorError, ask
 
     socket = settings.store.directory / settings.admin.socket
     if socket.exists():
         try:
-            await ask(socket, "reload_lines")
+            await ask(socket, do, **values)
         except OperatorError as error:
-            if "no switch is running" not in str(error):
-                fail(f"written, but the running switch was not told: {error}")
+            return "" if "no switch is running" in str(error) else str(error)
+    return ""

@@ -12,8 +12,10 @@ from switch.cli.explain import explain
 from switch.cli.forward import group as forward
 from switch.cli.lab import lab
 from switch.cli.line import group as line
+from switch.cli.line_state import restrict, resume, suspend, terminate
 from switch.cli.live import calls, end, registrations, status
 from switch.cli.malicious import malicious
+from switch.cli.port import group as port
 from switch.cli.rate import rate
 from switch.cli.records import cdr
 from switch.cli.serve import check, serve
@@ -51,8 +53,11 @@ def _root(
 
 for command in (lab, serve, check, calls, registrations, status, end, cdr, usage, rate, explain, malicious):
     cli.command()(command)
+for state in (suspend, restrict, resume, terminate):
+    line.command()(state)
 cli.add_typer(line, name="line")
 cli.add_typer(forward, name="forward")
+cli.add_typer(port, name="port")
 cli.add_typer(tariff, name="tariff")
 cli.add_typer(emergency, name="emergency")
 cli.add_typer(address, name="address")

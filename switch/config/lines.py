@@ -64,6 +64,9 @@ class LineEntry(Model):
     `cap` is what may be charged in a month, in euros with VAT, or "none" (R-CAP-02); left out, the plan says,
     by the day on which the contract was `concluded` (R-CAP-01). 070 and 090x are barred unless `premium`
     (R-SPC-04).
+
+    Left out, `end_user` is the name of the address (R-EUS-01). `devices` are MAC addresses, URNs of
+    `+sip.instance` or parts of the User-Agent (R-EQP-01), `end_users` those on the licence (R-NUM-02).
     """
 
     number: E164
@@ -82,7 +85,7 @@ class LineEntry(Model):
     cap: CapChoice | None = None
     concluded: Day | None = None
     premium: bool = False
-    end_user: OptionalText = ""
+    end_user: OptionalText | None = None
     end_users: Annotated[int, Field(ge=1, le=1000)] = 1
     devices: tuple[Text, ...] = ()
     agreement: bool = False

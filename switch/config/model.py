@@ -1,8 +1,8 @@
 """What can be configured: frozen values, their defaults, their bounds and the checks within a section.
 
-Covers `switch.toml` (`Settings`) and `trunks.toml` (`TrunksFile`): R-EMG-05 (unknown sources), R-LIM-01 (the
-longest call), R-POL-08 (limits of a line), R-POL-10 (international trunks apart). Reading files, the lines of
-faults and checks between sections are left to `switch.config.loader`.
+Covers `switch.toml` (`Settings`) and `trunks.toml` (`TrunksFile`): R-EMG-05 (unknown sources), R-EQP-01
+(rented devices), R-LIM-01 (the longest call), R-POL-08 (limits of a line), R-POL-10 (international trunks
+apart). Reading files, the lines of faults and checks between sections are left to `switch.config.loader`.
 """
 
 from __future__ import annotations
@@ -302,6 +302,15 @@ class Calls(Model):
     stop_wait_s: SecondsOrOff = 30
 
 
+class Lines(Model):
+    """What holds for every line: which `devices` may register desk and DECT lines, any or only those listed
+    for the line (R-EQP-01), and how long the number of a terminated one stays in quarantine after the month
+    in which it can be ported out (R-POR-03)."""
+
+    devices: Literal["any", "listed"] = "any"
+    quarantine_days: Annotated[int, Field(ge=0, le=3650)] = 90
+
+
 class Store(Model):
     """Where records are kept and how they get there. With `queue_max` of them waiting, new calls are refused;
     a datagram that promises something waits for its record at most `hold_ms`."""
@@ -366,6 +375,7 @@ class Settings(Model):
     sip: Sip
     media: Media = Media()
     calls: Calls = Calls()
+    lines: Lines = Lines()
     store: Store = Store()
     admin: Admin = Admin()
     emergency: Emergency = Emergency()

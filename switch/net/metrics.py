@@ -184,6 +184,12 @@ class AppCollector(Collector):
         counters = core.endpoint.counters
         sizes = core.sizes()
         yield _gauge("belswitch_registrations", "Contacts bound now.", sizes["bindings"])
+        yield _labelled(
+            "belswitch_registrations_refused",
+            "REGISTERs of known lines refused, by what was wrong: line, device, contact.",
+            "reason",
+            core.registration.refused,
+        )
         yield _gauge("belswitch_lines", "Lines known.", sizes["lines"])
         yield _gauge("belswitch_timers", "Timers pending in the core.", sizes["timers"])
         state = GaugeMetricFamily("belswitch_sip_state", "Transactions and dialogs held.", labels=["kind"])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
+from switch.provision.porting import PORTED
 from switch.sip.auth import Account
 
 GONE_STATES = frozenset({"terminated", "quarantine"})
@@ -24,10 +25,10 @@ class Line:
     are barred otherwise (R-SPC-04).
 
     `end_user` is who uses it (R-EUS-01), one of `end_users` on its licence (R-NUM-02, R-NUM-03). `devices`
-    are the identities of the equipment rented for it (R-EQP-01), none for any. Calls may be forwarded and
-    transferred abroad only with both `agreement` and `guarantee` on file (R-POL-02); `abroad` is False while
-    it may not call abroad at all. `withhold`: its number is not shown unless a call asks for it.
-    `state_reason` says why it is not active ('' by default), `disputed` that a bill is disputed while the
+    are the identities of the equipment rented for it, which it may be restricted to (R-EQP-01). Calls may be
+    forwarded and transferred abroad only with both `agreement` and `guarantee` on file (R-POL-02); `abroad`
+    is False while it may not call abroad at all. `withhold`: its number is not shown unless a call asks for
+    it. `state_reason` says why it is not active ('' by default), `disputed` that a bill is disputed while the
     rest is paid (R-SUS-05), `terminated_on` the date since when it has no service (R-POR-03).
     """
 
@@ -67,6 +68,11 @@ class Line:
         return self.state in GONE_STATES
 
     @property
+    def ported(self) -> bool:
+        """Whether its numbers are another operator's now."""
+        return self.gone and self.state_reason == PORTED
+
+    @property
     def language(self) -> str:
         """The language its subscriber is spoken to in."""
         return str((self.address or {}).get("language", "")) or "nl"
@@ -89,11 +95,12 @@ class LineTable:
 
     @classmethod
     def of(cls, lines: Iterable[Line]) -> LineTable:
-        """The table of these lines; on a clash the first has it (the store refuses clashes)."""
+        """The table of these lines; on a clash the first has it (the store refuses clashes). A number that
+        was ported out is not here: it is called over trunks."""
         table = cls()
         for line in lines:
             table.by_user.setdefault(line.user, line)
-            for number in line.numbers:
+            for number in () if line.ported else line.numbers:
                 table.by_number.setdefault(number, line)
             for source in line.sources:
                 network = ip_network(source, strict=False)

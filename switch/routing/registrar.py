@@ -12,11 +12,13 @@ from typing import Any
 
 from switch.malformed import Malformed
 from switch.ports import NS_PER_S, Address, Append, BindingRemoved, BindingSaved, Flow, Moment
+from switch.provision.devices import is_listed
 from switch.routing.lines import Line
 from switch.sip.headers import parse_small_number
 from switch.sip.message import Request
 from switch.sip.uri import parse_name_addr, parse_uri
 
+FIXED_KINDS = frozenset({"desk", "dect"})
 MAX_URI = 512
 REORDERED_NS = 32 * NS_PER_S
 
@@ -24,7 +26,7 @@ REORDERED_NS = 32 * NS_PER_S
 @dataclass(frozen=True, slots=True)
 class Binding:
     """One contact of a line. `q` is in thousandths; `expires_ns` on the wall clock, so that it survives a
-    restart."""
+    restart; `instance` is its `+sip.instance`, which only a REGISTER is asked for."""
 
     contact: str
     params: str
@@ -35,6 +37,7 @@ class Binding:
     flow: Flow
     device: str
     seen_ns: int = field(default=0, compare=False)
+    instance: str = field(default="", compare=False)
 
     def state(self) -> dict[str, Any]:
         """What is stored, besides key and expiry."""
@@ -51,11 +54,20 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class RegistrarLimits:
-    """Expiry bounds and default in seconds."""
+    """Expiry bounds and default in seconds; `listed_only`: desk and DECT lines are for their own devices
+    (R-EQP-01)."""
 
     min_s: int = 60
     max_s: int = 3600
     default_s: int = 3600
+    listed_only: bool = False
+
+
+class UnlistedDevice(Malformed):
+    """A desk or DECT line is not for this device."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "Device Not Allowed")
 
 
 class Registrar:
@@ -75,6 +87,7 @@ class Registrar:
         Raises:
             Malformed: 400 for bad contacts, 423 for too short an expiry, 403 for too many contacts,
                 500 for a request out of order.
+            UnlistedDevice: 403, a new contact of a device that is not rented for this line.
 
         """
         bindings = self._live(line.user, now)
@@ -96,6 +109,7 @@ class Registrar:
                 self._remove(line.user, contact)
         else:
             changes = [self._change(bindings, value, default_s, request, flow, now) for value in values]
+            self._check_devices(line, bindings, changes, request, now)
             kept = {change.contact for change in changes if change.expires_ns > now.wall_ns} | {
                 contact for contact in bindings if contact not in {change.contact for change in changes}
             }
@@ -208,7 +222,21 @@ class Registrar:
             flow=flow,
             device=(request.get("User-Agent") or "")[:64],
             seen_ns=now.wall_ns,
+            instance=(address.params.get("+sip.instance") or ""),
         )
+
+    def _check_devices(
+        self, line: Line, bindings: dict[str, Binding], changes: list[Binding], request: Request, now: Moment
+    ) -> None:
+        """R-EQP-01: only rented devices at the registered address; a softphone is meant to be elsewhere. What
+        is bound already may be refreshed and ended: it was let in."""
+        if not self.limits.listed_only or line.kind not in FIXED_KINDS:
+            return
+        agent = request.get("User-Agent") or ""
+        for change in changes:
+            new = change.contact not in bindings and change.expires_ns > now.wall_ns
+            if new and not is_listed(line.devices, agent, change.instance):
+                raise UnlistedDevice
 
     @staticmethod
     def _left_behind(bindings: dict[str, Binding], kept: set[str], changes: list[Binding]) -> str | None:

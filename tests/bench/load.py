@@ -210,7 +210,7 @@ def store_lines(count: int, directory: Path, inf: Path) -> Path:
         for number in range(count):
             user, password = f"line{number:05}", f"password-{number:05}"
             lines.write(
-                f'[[line]]\nnumber = "+3215{number:06}"\nuser = "{user}"\npassword = "{password}"\n'
+                f'[[line]]\nnumber = "+3216{number:06}"\nuser = "{user}"\npassword = "{password}"\n'
                 f'plan = "classic"\naddress = {address}\n'
             )
             fields.write(f"{user};[authentication username={user} password={password}];\n")

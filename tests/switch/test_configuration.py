@@ -89,6 +89,7 @@ NOT_FOR_THE_CORE = {
     "calls.max_per_line",  # of lines that do not say, when they are imported
     "calls.stop",
     "calls.stop_wait_s",
+    "lines.quarantine_days",  # of removing lines
     *(f"store.{key}" for key in ("directory", "queue_max", "commit_ms", "hold_ms")),
     *(f"admin.{key}" for key in ("host", "port", "socket")),
     *(f"notices.{key}" for key in ("webhook", "secret")),
@@ -107,6 +108,7 @@ def configured(**changes: Any) -> Configuration:
         "sip": SIP,
         "media": MEDIA,
         "calls": CALLS,
+        "lines": {"devices": "listed", "quarantine_days": 30},
         "emergency": {"unknown_sources": "never", "provider": PROVIDER},
         "trunks": [TRUNK],
     }
@@ -154,7 +156,7 @@ def test_every_field_arrives() -> None:
         limits=CallLimits(
             ring_ns=21 * NS_PER_S, no_answer_ns=99 * NS_PER_S, max_s=3601, max_calls=444, warned_sides=(0, 1)
         ),
-        registrar=RegistrarLimits(31, 3333, 1111),
+        registrar=RegistrarLimits(31, 3333, 1111, listed_only=True),
         timing=Timing(250 * NS_PER_MS, 2000 * NS_PER_MS, 2500 * NS_PER_MS),
         nonce_ttl_s=111,
         algorithms={"udp": ("SHA-256", "MD5")},

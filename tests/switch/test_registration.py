@@ -243,3 +243,72 @@ def test_a_repeated_register_is_answered_again_and_stored_once(desk: Desk) -> No
     assert desk.send({"Contact": CONTACT}).status == 200  # the same branch and CSeq
     assert desk.subject.sent() == [(STRANGER, answer)]
     assert desk.saved() == []
+
+
+# --- rented devices (R-EQP-01) ------------------------------------------------------------------------------
+
+MAC = "00:15:65:AB:CD:EF"
+URN = "urn:uuid:00000000-0000-1000-8000-00156512abcd"
+
+
+def rent(desk: Desk, *devices: str, kind: str = "desk", listed_only: bool = True) -> None:
+    """The devices of alice's line, and whether only such may register."""
+    switch = desk.subject.switch
+    limits = replace(switch.settings.registrar, listed_only=listed_only)
+    switch.replace_settings(replace(switch.settings, registrar=limits))
+    switch.replace_lines([replace(switch.lines.by_user["alice"], devices=devices, kind=kind)], at(0))
+
+
+@pytest.mark.parametrize("kind", ["desk", "dect"])
+def test_a_fixed_line_is_for_the_devices_rented_for_it(kind: str, desk: Desk) -> None:
+    rent(desk, MAC, kind=kind)
+    assert desk.register({"User-Agent": "Yealink T46 00:15:65:ab:cd:ef"}).status == 200
+    response = desk.register({"User-Agent": "softphone/1", "Contact": "<sip:alice@198.51.100.9>"})
+    assert (response.status, response.reason) == (403, "Forbidden")
+    assert response.rows("Warning") == ['399 registrar "This device is not provisioned for this line"']
+    assert desk.saved() == []
+    assert desk.subject.switch.registration.refused == {"device": 1}
+
+
+def test_a_device_may_tell_itself_by_its_instance(desk: Desk) -> None:
+    rent(desk, URN)
+    assert desk.register({"Contact": f'{CONTACT};+sip.instance="<{URN.upper()}>"'}).status == 200
+    rent(desk, "001565 12ABCD")
+    assert desk.register({"Contact": f'<sip:alice@192.0.2.9>;+sip.instance="<{URN}>"'}).status == 200
+    assert desk.register({"Contact": "<sip:alice@192.0.2.10>"}).status == 403
+
+
+def test_a_fixed_line_without_devices_registers_none_where_they_are_listed(desk: Desk) -> None:
+    rent(desk)
+    assert desk.register({"User-Agent": "Yealink"}).status == 403
+    rent(desk, listed_only=False)
+    assert desk.register({"User-Agent": "Yealink"}).status == 200
+
+
+def test_a_softphone_may_be_any(desk: Desk) -> None:
+    rent(desk, MAC, kind="softphone")
+    assert desk.register({"User-Agent": "softphone/1"}).status == 200
+
+
+def test_what_was_let_in_is_refreshed_and_ended(desk: Desk) -> None:
+    assert desk.register({"User-Agent": "softphone/1"}).status == 200
+    rent(desk, MAC)
+    assert desk.register({"User-Agent": "softphone/1"}).status == 200
+    assert desk.register({"User-Agent": "softphone/1", "Contact": f"{CONTACT};expires=0"}).status == 200
+    assert desk.register({"User-Agent": "softphone/1", "Contact": f"{CONTACT};expires=0"}).status == 200
+    assert desk.register({"User-Agent": "softphone/1", "Contact": "*", "Expires": "0"}).status == 200
+    assert desk.register({"User-Agent": "softphone/1", "Contact": None}).status == 200  # asks what is bound
+    assert desk.register({"User-Agent": "softphone/1"}).status == 403
+
+
+def test_one_contact_of_another_device_leaves_all_as_it_was(desk: Desk) -> None:
+    rent(desk, URN)
+    both = [f'<sip:alice@192.0.2.9>;+sip.instance="<{URN}>"', "<sip:alice@192.0.2.10>"]
+    assert desk.register({"Contact": both}).status == 403
+    assert desk.saved() == []
+
+
+def test_refusals_are_counted_by_what_was_wrong(desk: Desk) -> None:
+    desk.register(aor=f"sip:office@{DOMAIN}")
+    desk.register({"Contact": f"{CONTACT};expires=1"})
+    assert desk.subject.switch.registration.refused == {"line": 1, "contact": 1}

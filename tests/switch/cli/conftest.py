@@ -67,6 +67,38 @@ def change(directory: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+PLANS_TO_COME = """
+[plan.multi]
+label = "Multi"
+monthly = "0.00"
+prices_of = "classic"
+options = ["anytime", "24-belgium"]
+
+[plan.multi.licence]
+spare_numbers = 2
+end_users = 10
+pabx = true
+
+[plan.2-go]
+label = "2 GO"
+monthly = "0.00"
+prices_of = "classic"
+
+[plan.2-go.licence]
+numbers = 1
+end_users = 10
+"""
+"""Plans with several numbers and end users (R-NUM-02, R-NUM-03). The tariff does not sell them yet: what they
+cost here is no price of theirs."""
+
+
+@pytest.fixture
+def plans_to_come(directory: Path) -> None:
+    """The tariff has them too."""
+    path = directory / "tariffs" / "2026-01-01.toml"
+    path.write_text(path.read_text() + PLANS_TO_COME)
+
+
 Command = Callable[..., Result]
 
 

@@ -26,8 +26,9 @@ PASSWORD = "correct-horse"
 
 
 @pytest.fixture
-def shop(belswitch: Command) -> str:
-    result = belswitch(*SHOP, *WHERE, "--number=+3216999889", "--option=anytime", stdin=f"{PASSWORD}\n")
+def shop(belswitch: Command, plans_to_come: None) -> str:
+    multi = [*SHOP, *WHERE, "--plan=multi", "--number=+3216999889", "--option=anytime"]
+    result = belswitch(*multi, stdin=f"{PASSWORD}\n")
     assert result.exit_code == 0, result.stderr
     return "shop"
 
@@ -43,7 +44,7 @@ def stored(directory: Path) -> str:
 def test_an_added_line_is_shown_as_it_was_given(shop: str, as_json: Callable[..., Any]) -> None:
     line = as_json("line", "show", shop)
     assert line["numbers"] == ["+3216999888", "+3216999889"]
-    assert (line["plan"], line["options"], line["state"]) == ("classic", ["anytime"], "active")
+    assert (line["plan"], line["options"], line["state"]) == ("multi", ["anytime"], "active")
     assert line["address"]["street"] == "Bondgenotenlaan"
     assert line["max_calls"] == 2
     assert as_json("line", "show", "+3216999889") == line
@@ -206,10 +207,11 @@ def test_set_replaces_and_empties_lists(shop: str, belswitch: Command, as_json: 
     assert (line["options"], line["algorithms"]) == ([], [])
 
 
+@pytest.mark.usefixtures("plans_to_come")
 def test_equipment_admitted_by_address_needs_no_password(
     belswitch: Command, as_json: Callable[..., Any]
 ) -> None:
-    add = [*SHOP[:-1], *WHERE, "--source=192.0.2.7", "--max-calls=30"]
+    add = [*SHOP[:-1], *WHERE, "--plan=multi", "--source=192.0.2.7", "--max-calls=30"]
     assert belswitch(*add).exit_code == 0
     assert as_json("line", "show", "shop")["password"] == "none"
     assert belswitch("line", "set", "shop", "--source=-").exit_code == 2

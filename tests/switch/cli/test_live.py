@@ -22,6 +22,7 @@ class Operator:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.ends_lines = True
         self.listener = OperatorListener(
             {
                 "calls": self._with([CALL]),
@@ -29,6 +30,7 @@ class Operator:
                 "status": self._with({"ready": "ready", "calls": 1}),
                 "reload_lines": self._with(1),
                 "end": self._end,
+                "end_line": self._end_line,
             }
         )
 
@@ -38,6 +40,12 @@ class Operator:
             return answer
 
         return handle
+
+    async def _end_line(self, request: Mapping[str, Any]) -> int:
+        if not self.ends_lines:
+            raise OperatorError("unknown request")  # as one that knows no such request
+        self.asked.append(f"end_line {request['user']}")
+        return 1
 
     async def _end(self, request: Mapping[str, Any]) -> str:
         if request["call_id"] != "c1":
@@ -101,3 +109,31 @@ def test_without_a_switch_they_fail_and_say_so(belswitch: Command, directory: Pa
             result.stderr
             == f"belswitch: no switch is running at {directory.parent / 'data' / 'belswitch.sock'}\n"
         )
+
+
+async def test_a_switch_is_told_to_end_the_calls_of_a_line_suspended_at_once(
+    operator: Operator, belswitch: Command
+) -> None:
+    """R-SUS-04: first the line is another one, then its calls end. For bills they go on."""
+    await ask(belswitch, *SHOP, *WHERE, stdin=f"{PASSWORD}\n")
+    operator.asked.clear()
+    for reason, asked in (("unpaid", ["reload_lines"]), ("fraud", ["reload_lines", "end_line shop"])):
+        result = await ask(belswitch, "line", "suspend", "+3216999888", f"--reason={reason}")
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert operator.asked == asked
+        operator.asked.clear()
+    for command in (["resume"], ["restrict"], ["terminate"]):
+        assert (await ask(belswitch, "line", *command, "shop")).exit_code == 0
+    assert operator.asked == ["reload_lines"] * 3
+
+
+async def test_a_switch_that_cannot_end_the_calls_of_a_line_suspends_it_all_the_same(
+    operator: Operator, belswitch: Command, as_json: Any
+) -> None:
+    await ask(belswitch, *SHOP, *WHERE, stdin=f"{PASSWORD}\n")
+    operator.ends_lines = False
+    result = await ask(belswitch, "line", "suspend", "shop", "--reason=integrity")
+    assert (result.exit_code, result.stdout) == (0, "suspended +3216999888, integrity\n")
+    assert "its running calls were not ended: unknown request" in result.stderr
+    line = await asyncio.to_thread(as_json, "line", "show", "shop")
+    assert (line["state"], line["state_reason"]) == ("suspended", "integrity")

@@ -177,7 +177,10 @@ def test_ports_come_in_pairs() -> None:
         ),
         ("[log]\nlevel = 1979-05-27", '6: log.level: must be "debug" or "info" or "warning" or "error"'),
         ("[log]\nfile = 'x'", "6: log.file: unknown key; known here: level, format"),
-        ("[logs]", "5: logs: unknown key; known here: sip, media, calls, store, admin, emergency, notices,"),
+        (
+            "[logs]",
+            "5: logs: unknown key; known here: sip, media, calls, lines, store, admin, ",
+        ),
         (
             "[notices]\nsecret = 'file:none'",
             "6: notices.secret: signs nothing: webhook is missing",

@@ -1,0 +1,19 @@
+"""Why a line is suspended (R-SUS-02, R-SUS-04)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Kept as a line's `state_reason`."""
+
+    UNPAID = "unpaid"
+    FRAUD = "fraud"
+    MISUSE = "misuse"
+    INTEGRITY = "integrity"  # of the network
+
+    @property
+    def at_once(self) -> bool:
+        """Whether it needs no notice, and ends the calls that run."""
+        return self is not Reason.UNPAID
