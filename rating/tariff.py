@@ -95,6 +95,8 @@ class Plan:
     capped: bool = False
     """Whether the out-of-bundle cap holds for it (R-CAP-01)."""
     licence: Licence = UNLIMITED
+    longest_s: int = 0
+    """How long one of its calls may last (R-LIM-01); 0: as long as the switch lets any."""
 
 
 class Cap(NamedTuple):

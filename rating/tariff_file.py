@@ -133,6 +133,7 @@ def _plan(name: str, table: Table, plans: dict[str, Plan], options: dict[str, Op
         table.amounts("one_off"),
         table.flag("capped"),
         read_licence(table.table("licence")),
+        table.count("longest_call_s", 0),
     )
     table.close()
     return plan

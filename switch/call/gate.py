@@ -229,7 +229,7 @@ class Gate:
             emergency=False,
             proven=True,
             verdict="allowed",
-            limit_s=min(filter(None, (self._settings.limits.max_s, priced.cut_s)), default=0),
+            limit_s=min(filter(None, (self._longest_s(line, now), priced.cut_s)), default=0),
             callee=callee,
             diverts=diverts,
             blocked=blocked,
@@ -307,6 +307,12 @@ class Gate:
         current = self._identity.lines.by_user.get(line.user)
         code = join_objection(current, one, other) if current is not None else "no-line"
         return refusal(code) if code else None
+
+    def _longest_s(self, line: Line, now: Moment) -> int:
+        """How long an answered call of a line may last: its plan's word, else the switch's (R-LIM-01)."""
+        tariff = self._settings.tariffs.version_at(now.wall_ns)
+        plan = tariff.plans.get(line.plan) if tariff is not None else None
+        return (plan.longest_s if plan is not None else 0) or self._settings.limits.max_s
 
     def _has_all_its_calls(self, ask: Ask) -> bool:
         """Whether the line's limit is reached (R-POL-08); what it sends on counts by itself, for the call
@@ -399,7 +405,7 @@ class Gate:
             proven=True,
             verdict="psap-callback" if calls_back else "allowed",
             callback=calls_back,
-            limit_s=0 if calls_back else self._settings.limits.max_s,
+            limit_s=0 if calls_back else self._longest_s(line, now),
             callee=line,
             diverts=diverts,
             blocked=blocked,

@@ -195,7 +195,7 @@ def test_faults_found_elsewhere_than_where_they_were_made(config: Path) -> None:
     edit(config, BELGIUM, "3210,BE_FIXED", "3211,BE_FIXED")
     told = faults(config)
     for expected in (
-        f"{TARIFF}:24: plan.classic.options: option 'anytime' changes zone_b, which this plan does not price",
+        f"{TARIFF}:25: plan.classic.options: option 'anytime' changes zone_b, which this plan does not price",
         "tariffs: no number has the price row 'moroco'",
         f"{SPECIAL}:13: 0907: {MAXIMA} has no legal maximum for it",
         f"{FREE}:{twice}: number 1813 is listed twice",
@@ -385,4 +385,4 @@ def test_ten_holidays_every_year() -> None:
 def test_zero_is_a_price_but_an_absent_one_is_not(config: Path) -> None:
     """`off_peak` without a value would otherwise be a free night."""
     edit(config, TARIFF, 'be_mobile = { peak = "0.17", off_peak = "0.00" }', 'be_mobile = { peak = "0.17" }')
-    assert faults(config) == [f"{TARIFF}:29: plan.classic.price.be_mobile.off_peak: is missing"]
+    assert faults(config) == [f"{TARIFF}:30: plan.classic.price.be_mobile.off_peak: is missing"]

@@ -12,6 +12,7 @@ import pytest
 
 from emergency.psap import Gateway
 from rating.quote import Quote
+from rating.tariff import TariffBook
 from switch.call.admission import Admission, Refusal
 from switch.call.counted import UNPROVEN, line_name, trunk_name
 from switch.call.gate import Gate, Service
@@ -663,3 +664,20 @@ def test_no_secret_is_shown_where_settings_are_printed() -> None:
     secret = TrunkSettings("carrier", "192.0.2.1", 5060, credentials=("user", "pass-word"))
     assert "pass-word" not in repr(secret)
     assert "d41d8cd98f00b204" not in repr(Account({"MD5": "d41d8cd98f00b204"}, ("MD5",)))
+
+
+def test_a_plan_may_have_a_limit_of_its_own_for_its_calls(desk: Desk) -> None:
+    """R-LIM-01, per plan; for calls that come to the line as well."""
+    book = desk.switch.settings.tariffs
+    short = [
+        replace(one, plans={**one.plans, "classic": replace(one.plans["classic"], longest_s=600)})
+        for one in book.tariffs
+    ]
+    desk.gate.replace_settings(
+        replace(settings(), tariffs=TariffBook(short, book.calendar, book.destinations))
+    )
+    desk.register("active")
+    assert desk.admitted(MOBILE).limit_s == 600
+    assert desk.admitted(NUMBERS["active"], "carrier").limit_s == 600
+    desk.change("active", plan="classic-in-klik")
+    assert desk.admitted(MOBILE).limit_s == 7200
