@@ -141,13 +141,13 @@ class Gate:
         return self._from_line(line, service, request, now, hops)
 
     def service_of(self, uri: str) -> HelpService | None:
-        """The emergency number or helpline that a Request-URI asks for, with or without a code before it that
-        shows or hides the caller's number."""
+        """The emergency number or helpline that a Request-URI or dialled digits ask for, with or without a
+        code before it that shows or hides the caller's number."""
         recognise = self._settings.emergency.numbers.recognise
         service = recognise(uri)
         if service is None and "31" in uri:
             with contextlib.suppress(Malformed):
-                feature = feature_of(parse_uri(uri).number())
+                feature = feature_of(parse_uri(uri).number() if ":" in uri else uri)
                 if feature is not None and feature.action == "call":
                     return recognise(feature.number)
         return service

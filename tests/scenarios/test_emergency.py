@@ -24,6 +24,8 @@ def helping(centre: Party) -> None:
         ("112", "sip:112@voice.example"),
         ("urn", "urn:service:sos"),
         ("police", "sip:+32101@voice.example"),
+        ("hidden", "sip:*31*112@voice.example"),
+        ("hidden_too", "sip:%2331%23112@voice.example"),
         ("tel", "tel:112"),
     ],
 )

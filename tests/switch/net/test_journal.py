@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,17 @@ from rating.charge import Use
 from switch.net import journal as module
 from switch.net.journal import Journal
 from switch.net.store import Store
-from switch.ports import BindingRemoved, BindingSaved, CallEnded, MediaMeasured, Moment, ThresholdCrossed
+from switch.ports import (
+    BindingRemoved,
+    BindingSaved,
+    CallEnded,
+    CallerWithheld,
+    CallMarked,
+    MediaMeasured,
+    Moment,
+    ServicesSaved,
+    ThresholdCrossed,
+)
 from tests.switch.net.support import NOW, Disk, Log, answered, cdr, until
 
 DISK_FULL = "database or disk is full"
@@ -452,3 +463,25 @@ async def test_close_counts_bindings_in_the_writers_hand(bench: Bench) -> None:
 async def test_close_of_a_journal_with_nothing_to_write_is_immediate(bench: Bench) -> None:
     assert await bench.close(0.02)
     assert bench.disk.batches == []
+
+
+async def test_what_a_subscriber_set_is_kept_as_it_is_now(bench: Bench) -> None:
+    for always in ("+32478123456", "", "1233"):
+        bench.journal.append(ServicesSaved("alice", {"always": always}))
+    await bench.journal.flush()
+    assert await bench.store.services() == [("alice", {"always": "1233"})]
+
+
+async def test_a_mark_is_kept_apart_with_the_true_number_and_once(bench: Bench) -> None:
+    """R-MAL-01."""
+    mark = CallMarked("call-1", "alice", "+3216234567", "+32478123456", True, "carrier", 1000, 2000)
+    bench.journal.append(CallerWithheld("call-1", "+32478123456", 1000))
+    for _ in range(2):
+        bench.journal.append(mark)
+    await bench.journal.flush()
+    assert await bench.store.marked_calls() == [asdict(mark)]
+    await bench.store.note_look("marked_call", "ombudsman 2026/17", 1)
+    async with bench.store.connection.execute("SELECT what, reason, entries FROM looked_at") as cursor:
+        assert [tuple(row) async for row in cursor] == [("marked_call", "ombudsman 2026/17", 1)]
+    async with bench.store.connection.execute("SELECT number FROM withheld_caller") as cursor:
+        assert [row[0] async for row in cursor] == ["+32478123456"]
