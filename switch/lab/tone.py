@@ -12,6 +12,7 @@ import struct
 
 from switch.lab.port import Port
 from switch.ports import Address
+from switch.relay.g711 import decode, encode
 
 PCMU, PCMA = 0, 8
 NAMES = {PCMU: "PCMU", PCMA: "PCMA"}
@@ -26,46 +27,10 @@ _HEADER = struct.Struct("!BBHII")
 _LOUD = 256  # on the scale of 16 bits; digital silence decodes to less than 10
 
 
-def encode_ulaw(sample: int) -> int:
-    """A 16-bit sample as mu-law (G.711)."""
-    sign = 0x80 if sample < 0 else 0
-    magnitude = min(abs(sample), 32_635) + 132
-    exponent = magnitude.bit_length() - 8
-    return ~(sign | exponent << 4 | magnitude >> (exponent + 3) & 0x0F) & 0xFF
-
-
-def encode_alaw(sample: int) -> int:
-    """A 16-bit sample as A-law (G.711)."""
-    sign = 0x80 if sample >= 0 else 0
-    magnitude = min((sample if sample >= 0 else ~sample) >> 3, 0xFFF)
-    exponent = max(magnitude.bit_length() - 5, 0)
-    mantissa = magnitude >> max(exponent, 1) & 0x0F
-    return (sign | exponent << 4 | mantissa) ^ 0x55
-
-
-def decode_ulaw(octet: int) -> int:
-    """The 16-bit sample of a mu-law octet."""
-    octet = ~octet & 0xFF
-    magnitude = ((octet & 0x0F) << 3) + 132 << (octet >> 4 & 7)
-    return 132 - magnitude if octet & 0x80 else magnitude - 132
-
-
-def decode_alaw(octet: int) -> int:
-    """The 16-bit sample of an A-law octet."""
-    octet ^= 0x55
-    exponent, mantissa = octet >> 4 & 7, octet & 0x0F
-    magnitude = (mantissa << 4) + 8 if exponent == 0 else (mantissa << 4) + 264 << (exponent - 1)
-    return magnitude if octet & 0x80 else -magnitude
-
-
-ENCODE = {PCMU: encode_ulaw, PCMA: encode_alaw}
-DECODE = {PCMU: decode_ulaw, PCMA: decode_alaw}
-
-
 def tone(payload_type: int) -> tuple[bytes, bytes]:
     """The two packets' worth of tone that repeat."""
     wave = [round(_PEAK * math.sin(2 * math.pi * _HZ * n / _RATE)) for n in range(2 * SAMPLES)]
-    octets = bytes(map(ENCODE[payload_type], wave))
+    octets = encode(NAMES[payload_type], wave)
     return octets[:SAMPLES], octets[SAMPLES:]
 
 
@@ -74,8 +39,8 @@ _TONES = {kind: tone(kind) for kind in NAMES}
 
 def is_loud(payload_type: int, payload: bytes) -> bool:
     """Whether there is more in a packet than silence."""
-    decode = DECODE.get(payload_type)
-    return decode is not None and any(abs(decode(octet)) > _LOUD for octet in set(payload))
+    codec = NAMES.get(payload_type)
+    return codec is not None and any(abs(decode(codec, octet)) > _LOUD for octet in set(payload))
 
 
 class ToneStream:

@@ -6,7 +6,7 @@ import cmath
 import math
 from collections.abc import Iterable, Sequence
 
-from switch.lab.tone import DECODE
+from switch.relay.g711 import PCMA, PCMU, decode
 
 
 def spectrum(heard: Sequence[int], hz: float) -> float:
@@ -24,5 +24,5 @@ def samples(packets: Iterable[bytes]) -> bytes:
 
 def is_warning(payload_type: int, octets: bytes) -> bool:
     """Whether the octets are 1400 Hz and hardly anything else, without a seam."""
-    heard = [DECODE[payload_type](octet) for octet in octets]
+    heard = [decode({0: PCMU, 8: PCMA}[payload_type], octet) for octet in octets]
     return spectrum(heard, 1400) > 0.99

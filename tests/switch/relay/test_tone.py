@@ -8,7 +8,8 @@ from struct import pack, unpack
 
 import pytest
 
-from switch.lab.tone import DECODE, ENCODE, PCMA, PCMU
+from switch.lab.tone import PCMA, PCMU
+from switch.relay.g711 import decode, encode
 from switch.relay.rtp import Reception
 from switch.relay.tone import PERIOD, WAVES, Tone
 from tests.switch.relay.sound import is_warning, samples, spectrum
@@ -42,12 +43,12 @@ def test_the_wave_is_1400_hz_at_15_db_below_the_reference(kind: int) -> None:
     peak, level = FULL_SCALE[kind]
     peak *= 10 ** ((-15 - level) / 20)
     sine = [round(peak * math.sin(2 * math.pi * 1400 * n / 8000)) for n in range(PERIOD)]
-    assert WAVES[BOTH[kind]][:PERIOD] == bytes(map(ENCODE[kind], sine))
+    assert WAVES[BOTH[kind]][:PERIOD] == encode(BOTH[kind], sine)
 
 
 @pytest.mark.parametrize("kind", [PCMA, PCMU])
 def test_it_decodes_to_a_pure_tone_of_that_level(kind: int) -> None:
-    heard = [DECODE[kind](octet) for octet in WAVES[BOTH[kind]][:800]]
+    heard = [decode(BOTH[kind], octet) for octet in WAVES[BOTH[kind]][:800]]
     assert spectrum(heard, 1400) > 0.999
     peak, level = FULL_SCALE[kind]
     rms = math.sqrt(sum(sample * sample for sample in heard) / len(heard))
