@@ -1,20 +1,20 @@
-"""When the relay has to send of its own: the ports towards whose parties a tone plays, and a beat of 20 ms at
-which each of them is looked at.
+"""When the relay has to send of its own: the ports towards whose parties a sound plays, and a beat of 20 ms
+at which each of them is looked at.
 
-One beat serves all, so that many tones at once cost one look each every 20 ms and not one for every packet
-that passes. While no tone plays there is no beat, and the loop sleeps as long as nothing comes.
+One beat serves all, so that many sounds at once cost one look each every 20 ms and not one for every packet
+that passes. While nothing plays there is no beat, and the loop sleeps as long as nothing comes.
 """
 
 from __future__ import annotations
 
 from switch.relay.port import Port
-from switch.relay.tone import PACKET_NS, Tone
+from switch.relay.sound import PACKET_NS, Sound
 
 NS_PER_S = 1_000_000_000
 
 
 class Beat:
-    """`playing` has the ports with a tone; it is read for each wake-up of the loop."""
+    """`playing` has the ports with a sound; it is read for each wake-up of the loop."""
 
     __slots__ = ("_next_ns", "playing")
 
@@ -22,20 +22,20 @@ class Beat:
         self.playing: set[Port] = set()
         self._next_ns = 0
 
-    def start(self, port: Port, tone: Tone, now_ns: int) -> None:
-        """Play `tone` towards the party of `port`, in place of one that may be running."""
+    def start(self, port: Port, sound: Sound, now_ns: int) -> None:
+        """Play `sound` towards the party of `port`, in place of one that may be running."""
         if not self.playing:
             self._next_ns = now_ns + PACKET_NS
         self.playing.add(port)
-        port.play(tone)
+        port.play(sound)
 
     def stop(self, port: Port) -> None:
-        """Let the party hear the other one again; nothing where no tone plays."""
+        """Let the party hear the other one again; nothing where no sound plays."""
         self.playing.discard(port)
         port.play(None)
 
     def strike(self, now_ns: int) -> float:
-        """Send what is due, end the tones that are over; the seconds until the next beat.
+        """Send what is due, end the sounds that are over; the seconds until the next beat.
 
         A beat that was missed is not made up for: nobody wants the sound of a moment that has passed.
         """
@@ -48,11 +48,11 @@ class Beat:
         return (self._next_ns - now_ns) / NS_PER_S
 
     def _look_at(self, port: Port, now_ns: int, beats: int) -> None:
-        tone = port.tone
-        if tone is None or now_ns >= tone.ends_ns:
+        sound = port.sound
+        if sound is None or sound.over(now_ns):
             self.stop(port)
             return
-        packet = tone.beat(now_ns, beats)
+        packet = sound.beat(now_ns, beats)
         if packet is None:
             return
         try:

@@ -1,4 +1,4 @@
-"""The loop: wait for packets, pass each one on, and once a second look for silent calls; while a tone plays
+"""The loop: wait for packets, pass each one on, and once a second look for silent calls; while a sound plays
 anywhere, keep its beat.
 
 Everything on the way of a packet is written out here, with names bound once, since this is where the relay

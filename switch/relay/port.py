@@ -9,7 +9,7 @@ to the line and everyone else's to the door, so that on the line no address is b
 sixth of the processor time of a packet. Without a line (no descriptor left) the door does for all.
 
 A packet to the party is given to `send_line`, which is the line's own `send`, so that nothing of ours runs
-for it. Only while a tone plays does `send_line` lead through here, line or no line.
+for it. Only while a sound plays does `send_line` lead through here, line or no line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from contextlib import suppress
 
 from switch.relay.latch import Latch
 from switch.relay.rtp import Reception
-from switch.relay.tone import Tone
+from switch.relay.sound import Sound
 
 RECEIVE_BUFFER = 131_072  # bytes; the kernel doubles it: some seconds of audio, and bounded
 RTCP_HEADER_SIZE = 8
@@ -47,8 +47,7 @@ class Port(Latch):
         "rtp_exit",
         "send_errors",
         "send_line",
-        "tone",
-        "tones",
+        "sound",
         "unroutable",
     )
 
@@ -68,8 +67,7 @@ class Port(Latch):
         self.line: socket.socket | None = None
         self.read_line: Callable[[bytearray], int] = self.door.recv_into  # bound once, called for each packet
         self.send_line: Callable[[memoryview], int] | None = None  # None also while the party is held
-        self.tone: Tone | None = None  # what the party hears in place of the other one
-        self.tones = 0  # how many were begun
+        self.sound: Sound | None = None  # what the party hears in place of the other one
         self.reception = Reception()
         self.other_packets = 0  # RTCP, and keep-alives too short for RTP
         self.other_ns = 0
@@ -116,11 +114,9 @@ class Port(Latch):
         self.disconnect()
         self.door.close()
 
-    def play(self, tone: Tone | None) -> None:
-        """Let the party hear a tone in place of the other party from now on; None: no more."""
-        self.tone = tone
-        if tone is not None:
-            self.tones += 1
+    def play(self, sound: Sound | None) -> None:
+        """Let the party hear a sound in place of the other party from now on; None: no more."""
+        self.sound = sound
         self._choose_send()
 
     def send(self, packet: memoryview | bytes) -> int:
@@ -151,14 +147,14 @@ class Port(Latch):
         return self._past_overruns + present + _overruns(self.door)
 
     def _choose_send(self) -> None:
-        if self.tone is not None:
-            self.send_line = self._send_tone
+        if self.sound is not None:
+            self.send_line = self._send_sound
         else:
             self.send_line = self.line.send if self.line is not None and self.target is not None else None
 
-    def _send_tone(self, packet: memoryview) -> int:
-        if self.tone is not None:
-            self.tone.fill(packet)
+    def _send_sound(self, packet: memoryview) -> int:
+        if self.sound is not None and not self.sound.fill(packet):
+            return 0
         return self.send(packet)
 
     def _socket(self) -> socket.socket:

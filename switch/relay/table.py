@@ -68,7 +68,7 @@ class Session:
 
 class Table:
     """All sessions. `doors` and `lines` map descriptors to ports; `register` is told each new socket; `beat`
-    keeps the tones going."""
+    keeps the sounds going."""
 
     def __init__(self, register: Callable[[socket.socket], None]) -> None:
         self.doors: dict[int, Port] = {}
@@ -77,7 +77,7 @@ class Table:
         self._register = register
         self._sessions: dict[int, Session] = {}
         self._local: dict[tuple[str, int], Port] = {}
-        self._past: Counter[str] = Counter()  # what the ports now closed had counted
+        self._past: Counter[str] = Counter()  # what the ports now closed had counted, and the sounds
 
     def open(
         self,
@@ -186,6 +186,7 @@ class Table:
             raise ValueError("a tone in a stream that is no RTP")
         tone = Tone(codecs, held.rtp[1 - side].reception, now_ns, now_ns + duration_ms * NS_PER_MS)
         self.beat.start(port, tone, now_ns)
+        self._past["tones"] += 1
 
     def watch(self, session: int, silence_ms: int, now_ns: int) -> None:
         """Report once when nothing came for `silence_ms` from now on; 0: no more. Raises LookupError."""
@@ -277,7 +278,6 @@ def _count(port: Port, totals: Counter[str]) -> None:
     totals["overruns"] += port.overruns()
     totals["unroutable"] += port.unroutable
     totals["send_errors"] += port.send_errors
-    totals["tones"] += port.tones
 
 
 def _side_stats(stream: Stream, side: int, opened_ns: int) -> SideStats:

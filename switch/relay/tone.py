@@ -9,15 +9,12 @@ comfort noise, other codecs) pass as they are, and so does what is no RTP.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from struct import Struct
 
 from switch.relay.rtp import HEADER_SIZE, Reception
+from switch.relay.sound import PACKET_SAMPLES, Sound
 
 PERIOD = 40  # samples until the wave repeats
-PACKET_SAMPLES = 160
-PACKET_NS = 20_000_000
 QUIET_NS = 60_000_000  # nothing from the other party for so long: the relay sends packets itself
 
 _LONGEST = 65_536  # samples, and octets, of one packet
@@ -30,72 +27,44 @@ WAVES = {
 }
 """The wave of each codec, long enough to cut any packet from it at any of the first `PERIOD` samples."""
 
-_HEADER = Struct("!BBHII")
-_MARKER = 0x80  # of the first packet after a silence (RFC 3551 section 4.1)
 
+class Tone(Sound):
+    """One tone: `spoken` is what comes from the other party, `ends_ns` is when it is over."""
 
-class Tone:
-    """One tone towards one party: `codecs` names the codec of each payload type that the party takes,
-    `spoken` is what comes from the other party, `ends_ns` is when it is over.
-
-    Raises ValueError for a codec that there is no wave of, a payload type that is none, and no codec at all.
-    """
-
-    __slots__ = (
-        "_began_ns",
-        "_marker",
-        "_payload_type",
-        "_sequence",
-        "_spoken",
-        "_ssrc",
-        "_timestamp",
-        "_waves",
-        "ends_ns",
-    )
+    __slots__ = ("_began_ns", "_ends_ns", "_spoken", "_waves")
 
     def __init__(self, codecs: Mapping[int, str], spoken: Reception, now_ns: int, ends_ns: int) -> None:
-        if not codecs:
-            raise ValueError("a tone without a codec")
-        for payload_type, codec in codecs.items():
-            if codec not in WAVES:
-                raise ValueError(f"codec {codec}")
-            if not 0 <= payload_type < 128 or payload_type & 0x60 == 0x40:  # RFC 5761 section 4: it says RTCP
-                raise ValueError(f"payload type {payload_type}")
-        self.ends_ns = ends_ns
+        super().__init__(codecs)
         self._waves = {payload_type: WAVES[codec] for payload_type, codec in codecs.items()}
-        self._payload_type = next(iter(codecs))
         self._spoken = spoken
         self._began_ns = now_ns
-        self._marker = _MARKER
-        chance = os.urandom(10)  # RFC 3550 section 5.1: where a stream of our own begins
-        self._ssrc = int.from_bytes(chance[:4])
-        self._timestamp = int.from_bytes(chance[4:8])
-        self._sequence = int.from_bytes(chance[8:])
+        self._ends_ns = ends_ns
 
-    def fill(self, packet: memoryview) -> None:
-        """Put the tone in place of the samples of a packet."""
+    def over(self, now_ns: int) -> bool:
+        """Whether its time has passed."""
+        return now_ns >= self._ends_ns
+
+    def fill(self, packet: memoryview) -> bool:
+        """Put the tone in place of the samples of a packet, if it has any; all packets pass."""
         if len(packet) < HEADER_SIZE or packet[0] & 0xC0 != 0x80:
-            return
+            return True
         wave = self._waves.get(packet[1] & 0x7F)
         if wave is None:
-            return
+            return True
         begin, end = (HEADER_SIZE, len(packet)) if packet[0] == 0x80 else _payload(packet)
         if begin < end:
             phase = int.from_bytes(packet[4:8]) % PERIOD
             packet[begin:end] = wave[phase : phase + end - begin]
+        return True
 
     def beat(self, now_ns: int, beats: int) -> bytes | None:
-        """The packet to send `beats` packets after the last look; None while the other party is heard."""
-        self._timestamp = (self._timestamp + beats * PACKET_SAMPLES) & 0xFFFFFFFF
+        """A packet of the relay's own; None while the other party is heard."""
+        self._pass_time(beats)
         if now_ns - max(self._began_ns, self._spoken.last_ns) < QUIET_NS:
-            self._marker = _MARKER
+            self._rest()
             return None
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        second = self._marker | self._payload_type
-        self._marker = 0
         phase = self._timestamp % PERIOD
-        header = _HEADER.pack(0x80, second, self._sequence, self._timestamp, self._ssrc)
-        return header + self._waves[self._payload_type][phase : phase + PACKET_SAMPLES]
+        return self._packet(self._waves[self._payload_type][phase : phase + PACKET_SAMPLES])
 
 
 def _payload(packet: memoryview) -> tuple[int, int]:
