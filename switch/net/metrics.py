@@ -57,6 +57,7 @@ _RELAY_COUNTERS = {
     "overruns": "Packets the kernel dropped before the relay read them.",
     "send_errors": "Packets the kernel refused to send.",
     "tones": "Warning tones played.",
+    "announcements": "Prompts and ringback tones begun.",
     "restarts": "Relay processes that died and were replaced.",
     "cpu_us": "Processor time of the relays in microseconds.",
 }

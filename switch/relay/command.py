@@ -10,9 +10,15 @@ To the relay (`session` and `stream` are integers, `side` 0 for the caller and 1
         `switch.relay.latch`; `clock_rate` in Hz may be left out: 8000; 0: no RTP, any packet passes
     ["tone", session, stream, side, duration_ms, {payload_type: codec}] the party on `side` hears a
         warning tone in place of the other party for so long, rounded up to a packet of 20 ms; instead of
-        one that is running; 0: no more. The payload types (decimal strings, as JSON wants it) are those
+        a sound that is running; 0: no more. The payload types (decimal strings, as JSON wants it) are those
         in which it takes "PCMA" or "PCMU" at 8000 Hz, the first one for packets of the relay's own
         (`switch.relay.tone`)
+    ["say", session, stream, side, {payload_type: codec}, path, times] the party on `side` hears the
+        recording at `path` (WAV, 8 kHz, 16 bit, one channel, at most 20 s) in place of the other party, from
+        the next 20 ms on and `times` times over, 0: until told otherwise; instead of a sound that is
+        running. Payload types as for "tone". A file that cannot be played is answered by an "error" and
+        changes nothing (`switch.relay.announcement`)
+    ["say", session, stream, side, {}, "", 0] no more of it
     ["watch", session, silence_ms]    tell when nothing came for so long; 0: no more
     ["peek", session]                 answered by ["peek", session, streams]
     ["close", session]                frees the ports, answered by ["report", session, streams]
@@ -134,8 +140,9 @@ class Channel:
                 clock_rate = rest[0] if rest else 8000
                 table.aim(session, stream, side, (host, port), (rtcp_host, rtcp_port), learn, clock_rate)
             case ["tone", int(session), int(stream), int(side), int(duration_ms), dict(codecs)]:
-                named = {int(payload_type): str(codec) for payload_type, codec in codecs.items()}
-                table.play(session, stream, side, duration_ms, named, now_ns)
+                table.play(session, stream, side, duration_ms, _named(codecs), now_ns)
+            case ["say", int(session), int(stream), int(side), dict(codecs), str(path), int(times)]:
+                table.say(session, stream, side, _named(codecs), path, times, now_ns)
             case ["watch", int(session), int(silence_ms)]:
                 table.watch(session, silence_ms, now_ns)
             case ["peek", int(session)]:
@@ -146,6 +153,11 @@ class Channel:
                 self.tell("stats", table.stats())
             case _:
                 raise ValueError("no such command")
+
+
+def _named(codecs: dict[str, Any]) -> dict[int, str]:
+    """Codecs by payload type, which JSON writes as text."""
+    return {int(payload_type): str(codec) for payload_type, codec in codecs.items()}
 
 
 def _reason(error: BaseException) -> str:

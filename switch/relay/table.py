@@ -15,8 +15,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from switch.relay.announcement import Announcement
 from switch.relay.beat import Beat
 from switch.relay.port import Port, address_of, is_local, is_unspecified
+from switch.relay.recording import Shelf
+from switch.relay.sound import Sound
 from switch.relay.tone import Tone
 
 NS_PER_MS = 1_000_000
@@ -74,6 +77,7 @@ class Table:
         self.doors: dict[int, Port] = {}
         self.lines: dict[int, Port] = {}
         self.beat = Beat()
+        self._shelf = Shelf()
         self._register = register
         self._sessions: dict[int, Session] = {}
         self._local: dict[tuple[str, int], Port] = {}
@@ -173,20 +177,40 @@ class Table:
         """Let the party on `side` hear a warning tone in place of the other party from now on, instead of one
         that may be running; 0: no more. Raises LookupError or ValueError, and then changes nothing.
         """
-        held = self._sessions[session].streams[stream]
-        if side not in (0, 1):
-            raise ValueError(f"side {side}")
+        port, other = self._port(session, stream, side), self._port(session, stream, 1 - side)
         if duration_ms < 0:
             raise ValueError(f"duration {duration_ms}")
-        port = held.rtp[side]
         if not duration_ms:
-            self.beat.stop(port)
+            self._end(port, Tone)
             return
-        if port.any_packet:
-            raise ValueError("a tone in a stream that is no RTP")
-        tone = Tone(codecs, held.rtp[1 - side].reception, now_ns, now_ns + duration_ms * NS_PER_MS)
-        self.beat.start(port, tone, now_ns)
+        self._start(port, Tone(codecs, other.reception, now_ns, now_ns + duration_ms * NS_PER_MS), now_ns)
         self._past["tones"] += 1
+
+    def say(
+        self,
+        session: int,
+        stream: int,
+        side: int,
+        codecs: Mapping[int, str],
+        path: str,
+        times: int,
+        now_ns: int,
+    ) -> None:
+        """Let the party on `side` hear the recording at `path` in place of the other party, `times` times
+        over (0: until told otherwise), instead of what may be playing; without codecs and path: no more.
+
+        Raises LookupError, OSError or ValueError, and then changes nothing.
+        """
+        port = self._port(session, stream, side)
+        if not path and not codecs and not times:
+            self._end(port, Announcement)
+            return
+        try:
+            recording = self._shelf.take(path)
+        except ValueError as error:
+            raise ValueError(f"{path} {error}") from None
+        self._start(port, Announcement(codecs, recording, times), now_ns)
+        self._past["announcements"] += 1
 
     def watch(self, session: int, silence_ms: int, now_ns: int) -> None:
         """Report once when nothing came for `silence_ms` from now on; 0: no more. Raises LookupError."""
@@ -242,6 +266,21 @@ class Table:
             "cpu_us": int((usage.ru_utime + usage.ru_stime) * 1_000_000),
         }
 
+    def _port(self, session: int, stream: int, side: int) -> Port:
+        if side not in (0, 1):
+            raise ValueError(f"side {side}")
+        return self._sessions[session].streams[stream].rtp[side]
+
+    def _start(self, port: Port, sound: Sound, now_ns: int) -> None:
+        if port.any_packet:
+            raise ValueError("a sound in a stream that is no RTP")
+        self.beat.start(port, sound, now_ns)
+
+    def _end(self, port: Port, kind: type[Sound]) -> None:
+        """One who ends a tone does not mean an announcement, nor the other way round."""
+        if isinstance(port.sound, kind):
+            self.beat.stop(port)
+
     def _hang_up(self, port: Port) -> None:
         if port.line is not None:
             del self.lines[port.line.fileno()]
@@ -267,6 +306,7 @@ COUNTERS = (
     "unroutable",
     "send_errors",
     "tones",
+    "announcements",
 )
 
 

@@ -35,6 +35,19 @@ class Tone:
     codecs: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A recording that was ordered: towards which side of which session, when by the virtual clock, the file,
+    how often (0: until called off), and the codec of each payload type."""
+
+    session: int
+    side: int
+    at_ns: int
+    path: str
+    times: int
+    codecs: dict[str, str]
+
+
 COUNTS = {"packets": 500, "bytes": 86_000, "lost": 5, "jitter_ms": 3}
 
 
@@ -57,6 +70,9 @@ class VirtualRelay:
         """How many reports a mute relay has owed."""
         self.commands: list[list[Any]] = []
         self.tones: list[Tone] = []
+        self.announcements: list[Announcement] = []
+        self.hushed: list[tuple[int, int]] = []
+        """The session and side of each announcement that was called off."""
         self._random = random
         self._later = later
         self._tell = tell
@@ -90,7 +106,19 @@ class VirtualRelay:
             case ["tone", number, int(stream), int(side), int(duration_ms), dict(codecs)] if (
                 number == session and side in (0, 1) and duration_ms >= 0 and _playable(codecs)
             ):
-                self._play(stream, Tone(session, side, self._now_ns(), duration_ms, codecs))
+                if self._plays(session, stream):
+                    self.tones.append(Tone(session, side, self._now_ns(), duration_ms, codecs))
+            case ["say", number, int(stream), int(side), dict(codecs), "", 0] if (
+                number == session and side in (0, 1) and not codecs
+            ):
+                if self._plays(session, stream):
+                    self.hushed.append((session, side))
+            case ["say", number, int(stream), int(side), dict(codecs), str(path), int(times)] if (
+                number == session and side in (0, 1) and path and times >= 0 and _playable(codecs)
+            ):
+                if self._plays(session, stream):
+                    said = Announcement(session, side, self._now_ns(), path, times, codecs)
+                    self.announcements.append(said)
             case ["watch", number, int(silence_ms)] if number == session:
                 self._watch(session, silence_ms)
             case ["close", number] if number == session:
@@ -139,12 +167,14 @@ class VirtualRelay:
         elif session not in self._gone:
             self.complaints.append(f"session {session} stream {stream} is aimed before it is open")
 
-    def _play(self, stream: int, tone: Tone) -> None:
-        held = self.sessions.get(tone.session)
+    def _plays(self, session: int, stream: int) -> bool:
+        """Whether a sound is heard; one in a session that has gone unnoticed is lost."""
+        held = self.sessions.get(session)
         if held is not None and stream in held.ports:
-            self.tones.append(tone)
-        elif tone.session not in self._gone:
-            self.complaints.append(f"session {tone.session} stream {stream} is to play and is not open")
+            return True
+        if session not in self._gone:
+            self.complaints.append(f"session {session} stream {stream} is to play and is not open")
+        return False
 
     def _watch(self, session: int, silence_ms: int) -> None:
         held = self.sessions.get(session)

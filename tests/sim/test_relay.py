@@ -1,4 +1,5 @@
-"""The relay without media: it takes a tone where the real one would, and a test can see it."""
+"""The relay without media: it takes a tone or an announcement where the real one would, and a test can see
+it."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.sim.relay import Tone, VirtualRelay
+from tests.sim.relay import Announcement, Tone, VirtualRelay
 
 SESSION = 7
 PCMA = {"8": "PCMA"}
@@ -51,4 +52,45 @@ def test_a_tone_for_a_session_that_went_down_with_the_relay_is_lost(relay: Virtu
     relay.die()
     relay.command(SESSION, ["tone", SESSION, 0, 1, 500, PCMA])
     assert relay.tones == []
+    assert relay.complaints == []
+
+
+def test_an_announcement_is_seen_with_its_moment_and_its_end(relay: VirtualRelay) -> None:
+    relay.command(SESSION, ["say", SESSION, 0, 1, PCMA, "/prompts/nl/congestion.wav", 2])
+    assert relay.announcements == [Announcement(SESSION, 1, 42, "/prompts/nl/congestion.wav", 2, PCMA)]
+    assert relay.hushed == []
+    relay.command(SESSION, ["say", SESSION, 0, 1, {}, "", 0])
+    assert relay.hushed == [(SESSION, 1)]
+    assert relay.complaints == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["say", SESSION, 1, 0, PCMA, "a.wav", 1],
+        ["say", SESSION, 0, 2, PCMA, "a.wav", 1],
+        ["say", SESSION, 0, 0, PCMA, "a.wav", -1],
+        ["say", SESSION, 0, 0, PCMA, "", 1],
+        ["say", SESSION, 0, 0, PCMA, "", 0],
+        ["say", SESSION, 0, 0, {}, "a.wav", 1],
+        ["say", SESSION, 0, 0, {"9": "G722"}, "a.wav", 1],
+        ["say", SESSION, 0, 2, {}, "", 0],
+        ["say", SESSION, 1, 0, {}, "", 0],
+        ["say", SESSION + 1, 0, 0, PCMA, "a.wav", 1],
+    ],
+)
+def test_an_announcement_that_the_relay_would_not_make_is_complained_about(
+    relay: VirtualRelay, command: list[object]
+) -> None:
+    relay.command(SESSION, command)
+    assert relay.announcements == []
+    assert relay.hushed == []
+    assert len(relay.complaints) == 1
+
+
+def test_an_announcement_in_a_session_that_went_down_with_the_relay_is_lost(relay: VirtualRelay) -> None:
+    relay.die()
+    relay.command(SESSION, ["say", SESSION, 0, 1, PCMA, "a.wav", 1])
+    relay.command(SESSION, ["say", SESSION, 0, 1, {}, "", 0])
+    assert relay.announcements == []
     assert relay.complaints == []

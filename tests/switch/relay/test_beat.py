@@ -1,13 +1,15 @@
-"""The beat of the tones on virtual time: when packets of our own leave, and when a tone is over."""
+"""The beat of the sounds on virtual time: when packets of our own leave, and when a sound is over."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from switch.relay.table import Table
 from tests.switch.relay.harness import Party, free_pair, rtp
+from tests.switch.relay.sound import record, sine
 
 MS = 1_000_000
 SESSION = 7
@@ -35,6 +37,12 @@ class Studio:
     def play(self, side: int, duration_ms: int, at_ms: int = 0) -> None:
         self.table.play(SESSION, 0, side, duration_ms, PCMA, at_ms * MS)
 
+    def say(self, side: int, path: Path, times: int = 1, at_ms: int = 0) -> None:
+        self.table.say(SESSION, 0, side, PCMA, str(path), times, at_ms * MS)
+
+    def hush(self, side: int) -> None:
+        self.table.say(SESSION, 0, side, {}, "", 0, 0)
+
     def run(self, since_ms: int, until_ms: int) -> list[int]:
         """Let the time pass as the loop does; the moments at which the beat was struck."""
         struck, at_ns = [], since_ms * MS
@@ -60,6 +68,12 @@ def studio() -> Iterator[Studio]:
     yield studio
     studio.table.close(SESSION)
     assert not studio.beat.playing
+
+
+@pytest.fixture
+def prompt(tmp_path: Path) -> Path:
+    """Five packets of sound."""
+    return record(tmp_path / "prompt.wav", sine(440, 800))
 
 
 def test_a_beat_every_20_ms_until_the_tone_is_over(studio: Studio) -> None:
@@ -140,3 +154,89 @@ def test_a_packet_that_the_kernel_refuses_is_counted(studio: Studio) -> None:
     studio.play(0, 100)
     studio.run(0, 5000)
     assert studio.table.stats()["send_errors"] == 2
+
+
+def test_an_announcement_is_a_packet_at_each_beat_from_the_next_on(studio: Studio, prompt: Path) -> None:
+    studio.say(0, prompt, at_ms=1000)
+    assert studio.run(1000, 5000) == [1020, 1040, 1060, 1080, 1100, 1120]
+    assert studio.heard(0) == 5
+    assert studio.heard(1) == 0
+    assert studio.ports[0].send_line is None, "over: nothing of ours on the way of a packet"
+    assert studio.table.stats()["announcements"] == 1
+    assert studio.table.stats()["tones"] == 0
+
+
+def test_packets_of_the_other_party_do_not_keep_an_announcement_quiet(studio: Studio, prompt: Path) -> None:
+    studio.say(0, prompt)
+    for at_ms in range(0, 120, 20):
+        studio.ports[1].reception.receive(bytearray(rtp(at_ms)), len(rtp()), at_ms * MS)
+        studio.run(at_ms, at_ms + 20)
+    assert studio.heard(0) == 5
+
+
+def test_an_announcement_goes_round_until_it_is_called_off(studio: Studio, prompt: Path) -> None:
+    studio.say(0, prompt, times=0)
+    studio.run(0, 600)
+    assert studio.heard(0) == 30
+    studio.hush(0)
+    assert not studio.beat.playing
+    studio.hush(0)
+
+
+def test_a_new_announcement_begins_in_place_of_the_old_one(studio: Studio, prompt: Path) -> None:
+    studio.say(0, prompt, times=0)
+    studio.run(0, 40)
+    studio.say(0, prompt, at_ms=50)
+    assert studio.run(50, 5000)[-1] == 160
+    assert studio.table.stats()["announcements"] == 2
+
+
+def test_hushing_leaves_a_tone_and_the_end_of_a_tone_an_announcement(studio: Studio, prompt: Path) -> None:
+    studio.play(0, 100)
+    studio.hush(0)
+    assert studio.beat.playing
+    studio.say(0, prompt)
+    studio.play(0, 0)
+    assert studio.beat.playing
+    studio.play(0, 100)
+    studio.hush(0)
+    assert studio.beat.playing, "the tone took its place"
+
+
+def test_an_announcement_to_a_held_party_ends_in_its_time(studio: Studio, prompt: Path) -> None:
+    studio.aim(0, held=True)
+    studio.say(0, prompt)
+    assert studio.run(0, 5000)[-1] == 120
+    assert studio.heard(0) == 0
+    assert studio.ports[0].send_errors == 0
+
+
+def test_fax_ends_an_announcement_and_takes_none(studio: Studio, prompt: Path) -> None:
+    studio.say(0, prompt, times=0)
+    studio.aim(0, clock_rate=0)
+    assert not studio.beat.playing
+    with pytest.raises(ValueError, match="no RTP"):
+        studio.say(0, prompt)
+
+
+def test_closing_ends_an_announcement(studio: Studio, prompt: Path) -> None:
+    studio.say(0, prompt, times=0)
+    studio.table.close(SESSION)
+    assert not studio.beat.playing
+    assert studio.table.stats()["announcements"] == 1
+
+
+def test_what_cannot_be_said_leaves_what_is_being_said(studio: Studio, prompt: Path, tmp_path: Path) -> None:
+    studio.say(0, prompt, times=0)
+    playing = studio.ports[0].sound
+    stereo = record(tmp_path / "stereo.wav", sine(440, 800), channels=2)
+    with pytest.raises(FileNotFoundError):
+        studio.say(0, tmp_path / "none.wav")
+    with pytest.raises(ValueError, match=r"stereo\.wav must be .* 2 channels"):
+        studio.say(0, stereo)
+    with pytest.raises(ValueError, match="-1 times"):
+        studio.say(0, prompt, times=-1)
+    with pytest.raises(ValueError, match="side 2"):
+        studio.say(2, prompt)
+    assert studio.ports[0].sound is playing
+    assert studio.table.stats()["announcements"] == 1
