@@ -1,11 +1,12 @@
-"""Everything that is configured, read together: switch and trunks, tariffs and numbering, emergency services.
+"""Everything that is configured, read together: switch and trunks, prompts, tariffs and numbering, emergency
+services.
 
 All faults of all files come at once; nothing is built from a configuration that has any.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,6 +19,7 @@ from rating.tariff import TariffBook
 from switch.config.lines import LineEntry
 from switch.config.loader import load_config
 from switch.config.model import Config, Trunk
+from switch.config.prompts import Prompts, load_prompts
 from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_MS, NS_PER_S, Address
 from switch.provision.zones import read_zones
@@ -38,6 +40,7 @@ class Configuration:
     config: Config
     tariffs: TariffBook
     emergency: Directory
+    prompts: Prompts = field(default_factory=Prompts)
 
 
 def load(directory: Path) -> tuple[Configuration | None, list[str]]:
@@ -48,11 +51,12 @@ def load(directory: Path) -> tuple[Configuration | None, list[str]]:
     rating = load_rating(directory, range(this_year - 1, this_year + 11))
     emergency = load_emergency(directory)
     _, zones = read_zones(directory)  # the command line asks it; what is wrong with it is said here too
-    parts = (loaded.faults, rating.faults, emergency.faults, zones)
+    prompts, wrong_prompts = load_prompts(directory)
+    parts = (loaded.faults, rating.faults, emergency.faults, zones, wrong_prompts)
     faults = [str(fault) for part in parts for fault in part]
     if faults or loaded.config is None or rating.book is None or emergency.directory is None:
         return None, faults
-    return Configuration(directory, loaded.config, rating.book, emergency.directory), []
+    return Configuration(directory, loaded.config, rating.book, emergency.directory, prompts), []
 
 
 def line_of(entry: LineEntry, config: Config) -> Line:
@@ -132,6 +136,7 @@ def settings_of(configuration: Configuration) -> Settings:
         user_agent=sip.user_agent,
         emergency_without_digest=config.emergency.unknown_sources,
         provider=provider_of(config),
+        prompts=configuration.prompts,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from emergency.additional_data import Provider
 from emergency.psap import Directory
 from rating.tariff import TariffBook
+from switch.config.prompts import Prompts
 from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_S, Address
 from switch.routing.registrar import RegistrarLimits
@@ -55,3 +56,5 @@ class Settings:
     emergency_without_digest: str = "known_aor"
     provider: Provider = NOBODY
     """The operator of this switch, as an emergency centre is told (RFC 7852)."""
+    prompts: Prompts = field(default_factory=Prompts)
+    """What the switch can say itself; nothing by default."""

@@ -145,6 +145,7 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
         screen.print(f"    {name:<18}{', '.join(summary[name]) or 'none'}")
     screen.print(f"    {'prefixes':<18}{summary['prefixes']}")
     screen.print(f"    {'emergency centres':<18}{summary['emergency_centres']}")
+    screen.print(f"    {'prompts':<18}{', '.join(summary['prompts']) or 'none'}")
 
 
 def _summary(configuration: Configuration) -> dict[str, Any]:
@@ -156,6 +157,7 @@ def _summary(configuration: Configuration) -> dict[str, Any]:
         "tariffs": [f"{one.version} from {one.valid_from}" for one in tariffs.tariffs],
         "prefixes": len(tariffs.destinations),
         "emergency_centres": len(configuration.emergency.centres),
+        "prompts": configuration.prompts.languages,
     }
 
 

@@ -18,6 +18,7 @@ from emergency.additional_data import Provider
 from switch.config.lines import LineEntry
 from switch.config.loader import default_config_dir, load_config
 from switch.config.model import Config
+from switch.config.prompts import Prompt, Prompts
 from switch.configuration import Configuration, line_of, load, settings_of
 from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_MS, NS_PER_S, Address
@@ -84,6 +85,7 @@ TRUNK: dict[str, Any] = {
     "international": True,
     "psap": True,
 }
+PROMPTS = Prompts({("nl", "congestion"): Prompt("/prompts/nl/congestion.wav", 2500)})
 NOT_FOR_THE_CORE = {
     "media.relays",
     "calls.max_per_line",  # of lines that do not say, when they are imported
@@ -112,7 +114,7 @@ def configured(**changes: Any) -> Configuration:
         "emergency": {"unknown_sources": "never", "provider": PROVIDER},
         "trunks": [TRUNK],
     }
-    return Configuration(Path("config"), _read(Config, {**sections, **changes}), *tables())
+    return Configuration(Path("config"), _read(Config, {**sections, **changes}), *tables(), PROMPTS)
 
 
 # --- settings -----------------------------------------------------------------------------------------------
@@ -163,6 +165,7 @@ def test_every_field_arrives() -> None:
         user_agent="switch/1",
         emergency_without_digest="never",
         provider=Provider("Example Telecom", "0123.456.789", "KBO", "tel:+3221234567", ("nl", "de")),
+        prompts=PROMPTS,
     )
 
 
@@ -234,7 +237,18 @@ def test_what_comes_along_is_without_fault() -> None:
     configuration, faults = load(default_config_dir())
     assert faults == []
     assert configuration is not None
-    assert settings_of(configuration).domain == "127.0.0.1"
+    settings = settings_of(configuration)
+    assert settings.domain == "127.0.0.1"
+    assert settings.prompts.find("congestion", "nl") is not None
+
+
+def test_a_configuration_without_prompts_says_nothing(tmp_path: Path) -> None:
+    directory = tmp_path / "config"
+    shutil.copytree(default_config_dir(), directory, ignore=shutil.ignore_patterns("prompts"))
+    configuration, faults = load(directory)
+    assert faults == []
+    assert configuration is not None
+    assert settings_of(configuration).prompts == Prompts()
 
 
 def test_faults_of_all_files_come_at_once_and_nothing_is_built(tmp_path: Path) -> None:
@@ -249,10 +263,11 @@ def test_faults_of_all_files_come_at_once_and_nothing_is_built(tmp_path: Path) -
         text = (directory / name).read_text()
         assert old in text
         (directory / name).write_text(text.replace(old, new, 1))
+    (directory / "prompts" / "nl" / "congestion.wav").write_text("no sound")
     configuration, faults = load(directory)
     assert configuration is None
     named = {fault.partition(":")[0].rpartition("/")[2] for fault in faults}
-    assert named == {"switch.toml", "trunks.toml", "2026-01-01.toml", "gateways.toml"}
+    assert named == {"switch.toml", "trunks.toml", "2026-01-01.toml", "gateways.toml", "congestion.wav"}
 
 
 # --- lines --------------------------------------------------------------------------------------------------

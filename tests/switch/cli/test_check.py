@@ -20,6 +20,7 @@ def test_says_what_a_right_configuration_amounts_to(as_json: Callable[..., Any])
     assert facts["tariffs"] == ["2026-01 from 2026-01-01"]
     assert facts["prefixes"] > 900
     assert facts["emergency_centres"] == 21
+    assert facts["prompts"] == ["de", "en", "fr", "nl"]
 
 
 def test_says_so_to_people_too(belswitch: Command) -> None:
@@ -39,6 +40,13 @@ def test_every_fault_on_a_line_of_standard_error(belswitch: Command, directory: 
         "media.relays",
         "calls.max_s",
     ]
+
+
+def test_a_prompt_that_cannot_be_played_is_a_fault(belswitch: Command, directory: Path) -> None:
+    (directory / "prompts" / "nl" / "congestion.wav").write_text("no sound")
+    result = belswitch("check")
+    assert result.exit_code == 2
+    assert result.stderr == "prompts/nl/congestion.wav: is not a WAV file\n"
 
 
 def test_faults_as_json_are_on_standard_output(belswitch: Command, directory: Path) -> None:
