@@ -16,6 +16,7 @@ from typing import Any
 from switch.malformed import Malformed
 from switch.media.port_pool import PortPool
 from switch.ports import Relay
+from switch.sdp.answer import answer_alone
 from switch.sdp.description import UNSPECIFIED, Description, Media, parse, print_with
 
 UNKNOWN = {4: "192.0.2.0", 6: "2001:db8::"}
@@ -61,6 +62,7 @@ class Anchor:
         "_pool",
         "_ports",
         "_said",
+        "_saying",
         "_sections",
         "_settings",
         "_talking",
@@ -91,6 +93,7 @@ class Anchor:
         self._talking = [True, True]
         self._listening = False
         self._watching_ms = 0
+        self._saying: dict[int, int] = {}
 
     def place(self, side: int, signalling_host: str) -> None:
         """Say where a side's signalling comes from: it decides the address family and whom an address may be
@@ -160,6 +163,25 @@ class Anchor:
         ports = [self._ports[i][other] if section.relayed else 0 for i, section in enumerate(sections)]
         return self._versioned(other, description, self._settings.advertised[self._families[other]], ports)
 
+    def answer_alone(self, offer: bytes) -> bytes:
+        """The switch's own answer to the offer of side 0 while there is no other party: the first audio
+        stream that offers G.711, with telephone-events, and nothing else. `say` can be heard then. It is for
+        an anchor that no other party will join.
+
+        Raises:
+            Malformed: no usable SDP, or no G.711 (488).
+            NoPorts: all are in use.
+        """
+        description = parse(offer)
+        self._check_addresses(0, description)
+        self._set_family(1, self._families[0])  # nobody is there, so no address of another family is needed
+        host = self._settings.advertised[self._families[0]]
+        stream, answer = answer_alone(description, host)
+        self._reserve(stream + 1)
+        self._aim(stream, 0, replace(description.media[stream], formats=answer.media[stream].formats))
+        ports = [self._ports[i][0] if section.port else 0 for i, section in enumerate(answer.media)]
+        return self._versioned(0, answer, host, ports)
+
     def follow(self, side: int, signalling_host: str) -> None:
         """A side's signalling comes from elsewhere now: so may its media."""
         if not self._settings.learn_any:
@@ -198,13 +220,33 @@ class Anchor:
         kind. A relay that dies takes the tone along.
         """
         played = False
-        for side in sides if self.open else ():
-            for stream, sections in enumerate(self._sections):
-                if codecs := _tone_codecs(sections[side], sections[1 - side]):
-                    self._command(["tone", self.session, stream, side, duration_ms, codecs])
-                    played = True
-                    break
+        for side in sides:
+            if (audible := self._audible(side)) is not None:
+                stream, codecs = audible
+                self._command(["tone", self.session, stream, side, duration_ms, codecs])
+                played = True
         return played
+
+    def say(self, side: int, prompt_path: str, times: int = 1) -> bool:
+        """Let the party on `side` hear the recording at `prompt_path` in place of the other one, `times`
+        times over (0: until hushed), instead of a sound that is playing; whether it can.
+
+        Who can is as for `play_tone`. A recording that cannot be read is the relay's to complain about; a
+        relay that dies takes the announcement along.
+        """
+        audible = self._audible(side)
+        if audible is None:
+            return False
+        stream, codecs = audible
+        self._command(["say", self.session, stream, side, codecs, prompt_path, times])
+        self._saying[side] = stream
+        return True
+
+    def hush(self, side: int) -> None:
+        """Let the party on `side` hear the other one again; nothing where nothing was said."""
+        stream = self._saying.pop(side, None)
+        if stream is not None and self.open:
+            self._command(["say", self.session, stream, side, {}, "", 0])
 
     def reopen(self) -> None:
         """The relay process died and another has taken its place: the same ports and parties again."""
@@ -227,6 +269,13 @@ class Anchor:
     def open(self) -> bool:
         """Whether the relay holds ports for this call."""
         return bool(self._ports)
+
+    def _audible(self, side: int) -> tuple[int, dict[str, str]] | None:
+        """The stream in which a side can be made to hear a sound, and its codecs; None when there is none."""
+        for stream, sections in enumerate(self._sections if self.open else ()):
+            if codecs := _sound_codecs(sections[side], sections[1 - side]):
+                return stream, codecs
+        return None
 
     def _check_addresses(self, side: int, description: Description) -> None:
         """Only single addresses can be relayed to, all of one family. What a side offers first decides its
@@ -321,8 +370,8 @@ class Anchor:
         self._order(Relay(self.session, command))
 
 
-def _tone_codecs(hearing: Media | None, speaking: Media | None) -> dict[str, str]:
-    """The payload types in which a side can be made to hear a tone, as the relay is told them: those that it
+def _sound_codecs(hearing: Media | None, speaking: Media | None) -> dict[str, str]:
+    """The payload types in which a side can be made to hear a sound, as the relay is told them: those that it
     takes, of the codecs that the other side takes too (all of them while that has said nothing)."""
     if hearing is None or hearing.kind != "audio" or not hearing.relayed or hearing.held:
         return {}

@@ -63,7 +63,7 @@ class Media:
         RTP."""
         if not self.rtp:
             return 0
-        rate = self._encoding(self.formats.partition(" ")[0]).split("/")[1:2]
+        rate = self.encoding(self.formats.partition(" ")[0]).split("/")[1:2]
         return (
             int(rate[0])
             if rate and rate[0].isascii() and rate[0].isdigit() and len(rate[0]) <= 6 and int(rate[0])
@@ -84,7 +84,7 @@ class Media:
             payload_type = int(text)
             if payload_type > 127 or 64 <= payload_type <= 95:  # those would be taken for RTCP (RFC 5761)
                 continue
-            encoding = self._encoding(text) or _STATIC.get(payload_type, "")
+            encoding = self.encoding(text) or _STATIC.get(payload_type, "")
             name, _, rate = encoding.strip().upper().partition("/")
             if name in ("PCMA", "PCMU") and rate in ("8000", "8000/1"):
                 found[payload_type] = name
@@ -95,7 +95,7 @@ class Media:
         """Whether its sender does not want to receive now (RFC 3264 section 8.4, and the older 0.0.0.0)."""
         return self.host in UNSPECIFIED or self.direction in ("sendonly", "inactive")
 
-    def _encoding(self, payload_type: str) -> str:
+    def encoding(self, payload_type: str) -> str:
         """What a=rtpmap says of a format: name/clock rate, perhaps /channels; empty where it says nothing."""
         mark = f"a=rtpmap:{payload_type} "
         return next((line[len(mark) :] for line in self.lines if line.startswith(mark)), "")

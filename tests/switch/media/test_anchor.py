@@ -456,3 +456,151 @@ def test_a_new_relay_process_is_not_told_of_a_tone(studio: Studio) -> None:
     studio.taken()
     studio.anchor.reopen()
     assert studio.of("tone") == []
+
+
+# --- announcements ------------------------------------------------------------------------------------------
+
+PROMPT = "/prompts/nl/congestion.wav"
+
+
+def test_a_side_hears_a_prompt_in_what_it_takes(studio: Studio) -> None:
+    anchor = agreed(
+        studio, g711(5004, "10.0.0.5", "0 8"), g711(6004, "10.0.1.9", "8 97", "a=rtpmap:97 PCMU/8000")
+    )
+    assert anchor.say(CALLER, PROMPT)
+    assert anchor.say(CALLEE, PROMPT, times=3)
+    assert studio.taken() == [
+        ["say", 0, CALLER, {"0": "PCMU", "8": "PCMA"}, PROMPT, 1],
+        ["say", 0, CALLEE, {"8": "PCMA", "97": "PCMU"}, PROMPT, 3],
+    ]
+
+
+def test_a_prompt_can_be_called_off_once_and_only_where_it_was_said(studio: Studio) -> None:
+    anchor = agreed(studio, body(5004), body(6004, "10.0.1.9"))
+    anchor.say(CALLER, PROMPT, 0)
+    studio.taken()
+    anchor.hush(CALLEE)
+    anchor.hush(CALLER)
+    anchor.hush(CALLER)
+    assert studio.taken() == [["say", 0, CALLER, {}, "", 0]]
+
+
+def test_it_is_called_off_where_it_was_said_though_that_is_no_longer_agreed(studio: Studio) -> None:
+    anchor = agreed(studio, body(5004), body(6004, "10.0.1.9"))
+    anchor.say(CALLEE, PROMPT, 0)
+    agreed(studio, g711(5004, "10.0.0.5", "9"), G722)
+    anchor.hush(CALLEE)
+    assert studio.taken() == [["say", 0, CALLEE, {}, "", 0]]
+
+
+@pytest.mark.parametrize(
+    ("caller", "callee"),
+    [
+        pytest.param(g711(5004, "10.0.0.5", "9"), G722, id="no G.711"),
+        pytest.param(body(5004, "10.0.0.5", "a=sendonly"), body(6004, "10.0.1.9"), id="holds"),
+        pytest.param(body(5004, "0.0.0.0"), body(6004, "10.0.1.9"), id="holds in the manner of RFC 2543"),
+        pytest.param(body(5004), body(0, "10.0.1.9"), id="rejected"),
+    ],
+)
+def test_who_cannot_hear_a_prompt_is_told_none(studio: Studio, caller: bytes, callee: bytes) -> None:
+    anchor = agreed(studio, caller, callee)
+    assert not anchor.say(CALLER, PROMPT)
+    anchor.hush(CALLER)
+    assert studio.taken() == []
+
+
+def test_without_media_nothing_is_said(studio: Studio) -> None:
+    assert not studio.anchor.say(CALLER, PROMPT)
+    anchor = agreed(studio, body(5004), body(6004, "10.0.1.9"))
+    anchor.say(CALLER, PROMPT)
+    anchor.close()
+    studio.taken()
+    anchor.hush(CALLER)
+    assert not anchor.say(CALLER, PROMPT)
+    assert studio.taken() == []
+
+
+def test_a_new_relay_process_is_not_told_of_a_prompt(studio: Studio) -> None:
+    agreed(studio, body(5004), body(6004, "10.0.1.9")).say(CALLER, PROMPT, 0)
+    studio.taken()
+    studio.anchor.reopen()
+    assert studio.of("say") == []
+
+
+EVENTS = "m=audio 5004 RTP/AVP 9 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+
+
+def test_the_switch_answers_alone_and_the_caller_can_hear_it(studio: Studio) -> None:
+    offer = body(5004).replace(b"m=audio 5004 RTP/AVP 8\r\n", EVENTS.encode())
+    answer = studio.anchor.answer_alone(offer)
+    opened, aimed = studio.taken()
+    assert opened[:3] == ["open", 0, V4]
+    assert aimed == ["aim", 0, CALLER, "10.0.0.5", 5004, "10.0.0.5", 5005, "10.0.0.5", 8000]
+    assert answer.decode() == (
+        f"v=0\r\no=- {2 * SESSION + 1} 1 IN IP4 {PUBLIC}\r\ns=-\r\nc=IN IP4 {PUBLIC}\r\nt=0 0\r\n"
+        f"m=audio {opened[3]} RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\n"
+        f"a=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
+    )
+    assert studio.anchor.say(CALLER, PROMPT)
+    assert studio.taken() == [["say", 0, CALLER, {"8": "PCMA", "0": "PCMU"}, PROMPT, 1]]
+    assert not studio.anchor.say(CALLEE, PROMPT)
+
+
+def test_answering_alone_takes_the_first_stream_of_g711_and_no_ports_behind_it(studio: Studio) -> None:
+    more = "m=audio 5006 RTP/AVP 8\r\nm=video 5008 RTP/AVP 31\r\n"
+    answer = studio.anchor.answer_alone(g711(5004, "10.0.0.5", "9") + more.encode())
+    opened = studio.of("open")
+    assert [one[0] for one in opened] == [0, 1]
+    assert [line for line in lines_of(answer) if line.startswith("m=")] == [
+        "m=audio 0 RTP/AVP 9",
+        f"m=audio {opened[1][2]} RTP/AVP 8",
+        "m=video 0 RTP/AVP 31",
+    ]
+    assert studio.anchor.say(CALLER, PROMPT)
+    assert studio.of("say")[0][:2] == [1, CALLER]
+
+
+def test_jitter_of_one_answered_alone_is_measured_by_the_clock_of_g711(studio: Studio) -> None:
+    studio.anchor.answer_alone(OPUS.format(host="10.0.0.5").encode())
+    assert studio.of("aim")[0][-1] == 8000
+
+
+def test_rtcp_of_one_answered_alone_keeps_its_own_port(studio: Studio) -> None:
+    answer = studio.anchor.answer_alone(body(5004, "10.0.0.5", MUX))
+    assert MUX not in lines_of(answer)
+    assert studio.of("aim")[0][5] == 5005
+
+
+def test_who_offers_no_g711_is_not_answered_and_takes_no_ports(studio: Studio) -> None:
+    for offer in (G722, body(0), g711(5004, "10.0.0.5", "8", proto="RTP/SAVP")):
+        with pytest.raises(Malformed) as refused:
+            studio.anchor.answer_alone(offer)
+        assert refused.value.status == 488
+    for offer in (b"rubbish", body(5004, "224.0.0.1")):
+        with pytest.raises(Malformed):
+            studio.anchor.answer_alone(offer)
+    assert studio.taken() == []
+    assert studio.pool.taken == 0
+
+
+def test_one_who_holds_is_answered_alone_and_told_nothing(studio: Studio) -> None:
+    answer = studio.anchor.answer_alone(body(5004, "10.0.0.5", "a=sendonly"))
+    assert "a=recvonly" in lines_of(answer)
+    assert not studio.anchor.say(CALLER, PROMPT)
+
+
+def test_a_caller_of_ipv6_is_answered_alone_where_there_is_nothing_else() -> None:
+    orders: list[Relay] = []
+    settings = MediaSettings(hosts={6: V6}, advertised={6: V6}, silence_ms=0)
+    anchor = Anchor(SESSION, PortPool(40_000, 40_099, Chance()), settings, orders.append)
+    anchor.place(CALLER, "2001:db8::9")
+    answer = anchor.answer_alone(body(5004, "2001:db8::9"))
+    assert f"c=IN IP6 {V6}" in lines_of(answer)
+    assert (orders[0].command[3], orders[0].command[5]) == (V6, V6)
+
+
+def test_when_ports_run_out_nobody_is_answered_alone() -> None:
+    studio = Studio(ports=(40_000, 40_001))
+    with pytest.raises(NoPorts):
+        studio.anchor.answer_alone(body(5004))
+    assert studio.taken() == []
