@@ -134,6 +134,7 @@ def settings_of(configuration: Configuration) -> Settings:
         nonce_ttl_s=sip.nonce_ttl_s,
         algorithms={"udp": sip.digest.udp},
         user_agent=sip.user_agent,
+        announce=calls.announce,
         emergency_without_digest=config.emergency.unknown_sources,
         provider=provider_of(config),
         prompts=configuration.prompts,

@@ -11,32 +11,26 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rating.charge import Use
-from switch.call.admission import Admission, Refusal
 from switch.call.call import Call
 from switch.call.charging import Charging
 from switch.call.context import CallContext
-from switch.call.counted import UNPROVEN, line_name, trunk_name
-from switch.call.features import Feature
-from switch.call.gate import UNPAID, Gate, Service
+from switch.call.gate import Gate
 from switch.call.help import HelpDesk, gateway_settings
-from switch.call.reasons import refusal
-from switch.call.recording import INTERWORKING_FAILURE, orphaned, refused
-from switch.call.rehearsal import Rehearsal, is_test
+from switch.call.recording import INTERWORKING_FAILURE, orphaned
 from switch.call.running import RunningCalls
 from switch.call.selfcare import SelfCare
 from switch.call.sums import CallSums
+from switch.config.prompts import RINGBACK, TONES
 from switch.malformed import Malformed
 from switch.media.anchor import Anchor
 from switch.media.port_pool import PortPool
 from switch.media.quality import summary
 from switch.ports import (
-    NS_PER_MS,
     NS_PER_S,
     Address,
     Append,
     CallAnswered,
     CallEnded,
-    CallerWithheld,
     Datagram,
     EndCall,
     EndLine,
@@ -57,8 +51,9 @@ from switch.ports import (
     ThresholdCrossed,
     Transmit,
 )
+from switch.reception import Reception, unsupported
 from switch.registration import Registration
-from switch.routing.identity import Challenge, Denied, Identity
+from switch.routing.identity import Identity
 from switch.routing.lines import Line, LineTable
 from switch.routing.registrar import Registrar
 from switch.routing.services import ServiceTable
@@ -66,9 +61,8 @@ from switch.routing.trunks import Trunks
 from switch.settings import Settings
 from switch.sip.dialog import Dialog
 from switch.sip.endpoint import ALLOW, Endpoint
-from switch.sip.headers import token_set
-from switch.sip.message import SDP_TYPE, Fields, Request
-from switch.sip.uri import bracketed, parse_name_addr, parse_uri
+from switch.sip.message import SDP_TYPE, Request
+from switch.sip.uri import parse_uri
 from switch.timers import TimerQueue
 
 _SWEEP_NS = 30 * NS_PER_S
@@ -91,7 +85,6 @@ class Switch:
         self.sums = CallSums()
         self.calls = RunningCalls(self._on_ended)
         self.counters: Counter[str] = Counter()
-        self._rehearsing: set[str] = set()
         self._next_session = 0
         self._journal_full = False
         self._stopping = False
@@ -147,6 +140,19 @@ class Switch:
             tables=self.calls,
             sums=self.sums,
             warned_sides=settings.limits.warned_sides,
+            ringback=ringback_of(settings),
+        )
+        self.reception = Reception(
+            settings=settings,
+            endpoint=self.endpoint,
+            entropy=entropy,
+            identity=self.identity,
+            gate=self.gate,
+            selfcare=self.selfcare,
+            trunks=self.trunks,
+            calls=self.calls,
+            context=self._context,
+            journal_full=lambda: self._journal_full,
         )
         self.timers.start(_SWEEP_NS, self._sweep)
 
@@ -251,8 +257,9 @@ class Switch:
     def replace_settings(self, settings: Settings) -> None:
         """A new configuration for new calls. Listen addresses, realm and media ports need a restart;
         `switch.app` says so."""
-        self.settings = settings
+        self.settings = self.reception.settings = settings
         self.gate.replace_settings(settings)
+        self._context.ringback = ringback_of(settings)
         self.gateways.replace(gateway_settings(settings))
         self.charging.tariffs = settings.tariffs
         self._context.warned_sides = settings.limits.warned_sides
@@ -320,7 +327,7 @@ class Switch:
         """A new request (`switch.sip.endpoint.EndpointUser`)."""
         try:
             if request.method == "INVITE":
-                self._on_invite(request, flow)
+                self.reception.receive(request, flow)
             elif request.method == "REGISTER":
                 self.registration.receive(request, flow)
             elif request.method == "OPTIONS":
@@ -332,128 +339,10 @@ class Switch:
         except Malformed as error:
             self.endpoint.reply(request, flow, error.status, reason=error.reason)
 
-    def _on_test_call(self, request: Request, flow: Flow) -> None:
-        """A phone rehearses a call for help: it is told what would happen, and nobody is called
-        (R-EMG-11)."""
-        line = self.identity.identify(request, flow, self.timers.now)
-        if isinstance(line, Challenge):
-            self.endpoint.reply(request, flow, 401, fields={"WWW-Authenticate": line.rows})
-        elif isinstance(line, Denied):
-            self.endpoint.reply(request, flow, 404)
-        elif line.user in self._rehearsing:
-            self.endpoint.reply(request, flow, 486)
-        else:
-            text = self.gate.help.rehearse(request.uri, line, self.timers.now)
-            if text is None:
-                self.endpoint.reply(request, flow, 404)
-                return
-            tag, user = self.entropy.token(64), line.user
-            self._rehearsing.add(user)
-            try:
-                Rehearsal(
-                    self.endpoint,
-                    request,
-                    flow,
-                    tag=tag,
-                    text=text,
-                    ended=lambda: self._rehearsing.discard(user),
-                )
-            except Malformed:
-                self._rehearsing.discard(user)
-                raise
-            self.sums.test_calls += 1
-
-    def _on_invite(self, request: Request, flow: Flow) -> None:
-        if is_test(request.uri):
-            self._on_test_call(request, flow)
-            return
-        service = self.gate.service_of(request.uri)
-        calls_for_help = service is not None and service.is_emergency
-        trunk = self.trunks.admitted_from(flow.remote)
-        from_centre = trunk is not None and trunk.settings.psap
-        if not (calls_for_help or from_centre):  # R-EMG-05: none of these stops a call for help
-            answer = _unacceptable(request)
-            if answer is not None:
-                self.endpoint.reply(request, flow, answer[0], fields=answer[1])
-                return
-        if calls_for_help and not _has_contact(request):
-            host, port = flow.remote
-            request.fields["Contact"] = [f"<sip:{bracketed(host)}:{port}>"]
-        elif not request.values("Contact"):
-            raise Malformed(400, "Missing Contact")
-        match self.gate.admit(request, flow, self.timers.now):
-            case Challenge(rows):
-                self.endpoint.reply(request, flow, 401, fields={"WWW-Authenticate": rows})
-            case Denied():
-                self.endpoint.reply(request, flow, 403)
-            case Refusal() as why:
-                self._refuse(request, flow, why)
-            case Service(line, feature):
-                self._serve(line, feature, request, flow)
-            case Admission() as admission:
-                self._start(admission, request, flow)
-
-    def _start(self, admission: Admission, request: Request, flow: Flow) -> None:
-        call = Call(self._context, self.entropy.token(96), admission)
-        if admission.emergency and admission.line is not None:
-            self.gate.help.callbacks.record(admission.line.user, self.timers.now.wall_ns)
-        if unpaid := call.links[0].reserve():
-            self._refuse(request, flow, refusal(UNPAID[unpaid]))
-            return
-        self.calls.add(call, self._counted(admission))
-        try:
-            call.start(request, flow)
-        except Malformed:
-            self.calls.remove(call)
-            call.links[0].release()
-            raise
-        self.selfcare.came_in(call.id, admission, self.timers.now)
-        if admission.restricted:
-            at_ms = self.timers.now.wall_ns // NS_PER_MS
-            self._append(Append(CallerWithheld(call.id, admission.restricted, at_ms), hold=False))
-
-    def _serve(self, line: Line, feature: Feature, request: Request, flow: Flow) -> None:
-        """A feature code: do what it asks for, and say so."""
-        _, why = self.selfcare.carry_out(line, feature, self.timers.now)
-        if why is not None:
-            self._refuse(request, flow, why)
-            return
-        self._refuse(request, flow, refusal("feature-unknown"))
-
-    def _counted(self, admission: Admission) -> list[str]:
-        """Whose limits a call counts towards; a call for help towards none."""
-        if admission.emergency:
-            return [UNPROVEN] if not admission.proven else []
-        names = [line_name(line) for line in (admission.line, admission.callee) if line is not None]
-        return [*names, trunk_name(admission.trunk)] if admission.trunk else names
-
-    def _refuse(self, request: Request, flow: Flow, refusal: Refusal) -> None:
-        """An attempt that goes nowhere is answered through a transaction, so that a repeated INVITE makes
-        one record."""
-        self.sums.refusals[refusal.verdict] += 1
-        self.sums.outcomes["refused", ""] += 1
-        transaction = self.endpoint.open_invite_server(request, flow)
-        transaction.respond(self.endpoint.response(request, refusal.status, fields=refusal.fields))
-        if not self._journal_full:
-            trunk = self.trunks.admitted_from(flow.remote)
-            cdr = refused(
-                self.entropy.token(96),
-                request,
-                refusal,
-                self.timers.now,
-                line=self._caller_of(request, flow) if trunk is None else None,
-                trunk=trunk.settings.name if trunk is not None else "",
-            )
-            self._append(Append(CallEnded(cdr), hold=False))
-
-    def _caller_of(self, request: Request, flow: Flow) -> Line | None:
-        line = self.lines.admitted_from(flow.remote.host)
-        return line or self.lines.by_user.get(self.identity.user_of(request))
-
     def _on_options(self, request: Request, flow: Flow) -> None:
         """A keep-alive or a question for what we can do (RFC 3261 section 11)."""
         if "Require" in request.fields or "Proxy-Require" in request.fields:
-            self.endpoint.reply(request, flow, 420, fields=_unsupported(request))
+            self.endpoint.reply(request, flow, 420, fields=unsupported(request))
             return
         parse_uri(request.uri)
         self.endpoint.reply(
@@ -570,6 +459,7 @@ class Switch:
         return {
             **self.endpoint.sizes(),
             "calls": len(self.calls),
+            "announcements": len(self.reception),
             "answered": self.calls.answered(),
             "relay_ports": self.pool.taken,
             "reservations": len(self.charging.ledger),
@@ -579,31 +469,7 @@ class Switch:
         }
 
 
-def _has_contact(request: Request) -> bool:
-    """Whether it says where its sender is reached."""
-    try:
-        parse_uri(parse_name_addr(request.values("Contact")[0]).uri)
-    except (Malformed, IndexError):
-        return False
-    return True
-
-
-def _unsupported(request: Request) -> Fields:
-    tags = token_set(request.rows("Require")) | token_set(request.rows("Proxy-Require"))
-    return {"Unsupported": [", ".join(sorted(tags))]}
-
-
-def _unacceptable(request: Request) -> tuple[int, Fields] | None:
-    """Why an ordinary INVITE cannot be taken up, whoever sent it (RFC 3261 section 8.2)."""
-    if "Require" in request.fields or "Proxy-Require" in request.fields:
-        return 420, _unsupported(request)
-    if request.body and not request.sdp:
-        return 415, {"Accept": [SDP_TYPE]}
-    if "Content-Encoding" in request.fields and (request.get("Content-Encoding") or "").lower() != "identity":
-        return 415, {"Accept-Encoding": ["identity"]}
-    accept = request.rows("Accept")
-    if accept and not any(
-        kind in row.lower() for row in accept for kind in (SDP_TYPE, "*/*", "application/*")
-    ):
-        return 406, {}
-    return None
+def ringback_of(settings: Settings) -> str:
+    """The recording of a ringing tone; '' for none."""
+    prompt = settings.prompts.find(RINGBACK, TONES)
+    return prompt.path if prompt is not None else ""

@@ -29,11 +29,12 @@ class Segment:
 class Cdr:
     """One call detail record. A field that does not apply is None or ''.
 
-    `outcome` is one of `answered`, `cancelled`, `busy`, `no-answer`, `rejected`, `refused` (by the
-    switch), `failed`; `released_by` one of `caller`, `callee`, `switch`; `verdict` the admission's reason
-    code; `caused_by` the id of the call that was forwarded or transferred, so that this one came about;
-    `diversions` the numbers that it was sent on from, the last one first; `end_user` who uses the line
-    (R-EUS-01); `flags` what an operator should know (`no-media`, `no-ack`, `restart`, `limit`, `cap`...).
+    `outcome` is one of `answered`, `cancelled`, `busy`, `no-answer`, `rejected`, `refused` (by the switch),
+    `failed`, `service` (a feature code); `released_by` one of `caller`, `callee`, `switch`; `verdict` the
+    admission's reason code; `caused_by` the id of the call that was forwarded or transferred, so that this
+    one came about; `diversions` the numbers that it was sent on from, the last one first; `end_user` who
+    uses the line (R-EUS-01); `flags` what an operator should know (`no-media`, `no-ack`, `restart`, `limit`,
+    `cap`...).
     """
 
     call_id: str

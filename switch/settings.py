@@ -56,5 +56,7 @@ class Settings:
     emergency_without_digest: str = "known_aor"
     provider: Provider = NOBODY
     """The operator of this switch, as an emergency centre is told (RFC 7852)."""
+    announce: bool = False
+    """Whether a refusal is spoken to the phone before it is sent."""
     prompts: Prompts = field(default_factory=Prompts)
     """What the switch can say itself; nothing by default."""

@@ -25,9 +25,16 @@ INTERWORKING_FAILURE = 41
 
 
 def refused(
-    call_id: str, request: Request, refusal: Refusal, now: Moment, *, line: Line | None, trunk: str
+    call_id: str,
+    request: Request,
+    refusal: Refusal,
+    now: Moment,
+    *,
+    line: Line | None,
+    trunk: str,
+    outcome: str = "refused",
 ) -> Cdr:
-    """The record of an attempt that the gate refused."""
+    """The record of an attempt that the gate refused, or that asked for a service and no call."""
     wall_ms = now.wall_ns // NS_PER_MS
     return Cdr(
         call_id=call_id,
@@ -42,7 +49,7 @@ def refused(
         zone="",
         emergency=False,
         verdict=refusal.verdict,
-        outcome="refused",
+        outcome=outcome,
         status=refusal.status,
         cause=None,
         released_by="switch",

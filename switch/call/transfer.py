@@ -428,7 +428,7 @@ class Transfer:
         prompt = self._context.ringback
         if self._referrer is None and self._found is None and prompt:
             call = self._call
-            call.anchor.say(0 if self._kept is call.a else 1, prompt, 0)  # type: ignore[attr-defined]
+            call.anchor.say(0 if self._kept is call.a else 1, prompt, 0)
 
 
 def _hang_up(leg: Leg, cause: int) -> None:

@@ -287,7 +287,8 @@ class Media(Model):
 
 class Calls(Model):
     """Limits of calls: `ring_s` to lines, `no_answer_s` to trunks, `max_s` once answered (R-LIM-01). Before a
-    call is cut, `warning_tone` says who hears so.
+    call is cut, `warning_tone` says who hears so. With `announce` a phone is told in words why its call is
+    refused.
 
     At a stop the switch waits for running calls, at most `stop_wait_s`, or ends them.
     """
@@ -298,6 +299,7 @@ class Calls(Model):
     warning_tone: Literal["caller", "called", "both", "none"] = "caller"
     max_calls: Count = 2000
     max_per_line: Count = 2
+    announce: bool = False
     stop: Literal["wait", "end"] = "wait"
     stop_wait_s: SecondsOrOff = 30
 

@@ -125,7 +125,7 @@ def test_a_rehearsal_is_told_centre_and_place_and_rings_nobody(world: Scene, uri
     core = world.machine.core
     assert core is not None
     assert core.sums.test_calls == 1
-    assert not core._rehearsing
+    assert not core.reception._rehearsing
     world.rest()
     assert world.cdrs == []
 
@@ -149,4 +149,4 @@ def test_one_rehearsal_of_a_line_at_a_time(world: Scene) -> None:
     world.run(40_000)
     core = world.machine.core
     assert core is not None
-    assert not core._rehearsing
+    assert not core.reception._rehearsing

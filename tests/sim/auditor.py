@@ -203,6 +203,7 @@ class Auditor:
             if count > 1:
                 self.problems.append(f"{count} records of call {call_id}")
         cdrs = [cdr for cdr in cdrs if not cdr.caused_by]
+        spoken = {cdr.invited_ms: _key(cdr) for cdr in cdrs if cdr.outcome in ("refused", "service")}
         lost = [entry.cdr for entry in journal.lost if isinstance(entry, CallEnded)]
         lost = [cdr for cdr in lost if not cdr.caused_by]
         on_disk = Counter(_key(cdr) for cdr in cdrs)
@@ -224,6 +225,8 @@ class Auditor:
                     self.problems.append(f"never answered: INVITE {attempt.uri} from {attempt.host}")
                 continue
             key = attempt.wall_ms, "answered" if attempt.status < 300 else str(attempt.status)
+            if key not in on_disk and (attempt.status == 487 or attempt.dialled[:1] in ("*", "#", "%")):
+                key = spoken.get(attempt.wall_ms, key)  # recorded, and then spoken about
             if attempt.journal_full and attempt.status >= 300 and not on_disk[key]:
                 continue
             if key in unanswered_lost:
