@@ -281,6 +281,15 @@ def test_who_may_call_a_line_in_its_state(state: str, from_line: str, from_trunk
     assert told(desk.ask(NUMBERS[state], "carrier")) == from_trunk
 
 
+@pytest.mark.parametrize("number", ["0033123456789", "+441534123456", "00385123456789", "+37912345678"])
+def test_a_line_that_may_not_call_abroad(number: str, desk: Desk) -> None:
+    """Abroad is what is not +32, zone A included (R-POL-02)."""
+    desk.change("active", abroad=False)
+    assert told(desk.ask(number)) == "403 barred-international"
+    for open_to_it in (MOBILE, FREEPHONE, HELPLINE, "112"):
+        assert told(desk.ask(open_to_it)) in ("allowed", "emergency")
+
+
 # --- what was dialled ---------------------------------------------------------------------------------------
 
 
