@@ -153,9 +153,18 @@ class Table:
             self.fault(key, "must be a whole number, not negative")
         return 0
 
-    def flag(self, key: str) -> bool:
-        """True or false; false when the key is absent."""
-        value = self._take(key, False)
+    def whole(self, key: str, low: int, high: int, default: int | None = None) -> int:
+        """A whole number from `low` to `high`."""
+        value = self._take(key, default)
+        if type(value) is int and low <= value <= high:
+            return value
+        if value is not None:
+            self.fault(key, f"must be a whole number from {low} to {high}")
+        return low
+
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        """True or false; the default when the key is absent."""
+        value = self._take(key, default)
         if isinstance(value, bool):
             return value
         self.fault(key, "must be true or false")

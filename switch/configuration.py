@@ -1,5 +1,5 @@
 """Everything that is configured, read together: switch and trunks, prompts, tariffs and numbering, emergency
-services.
+services, rules against fraud.
 
 All faults of all files come at once; nothing is built from a configuration that has any.
 """
@@ -20,6 +20,8 @@ from switch.config.lines import LineEntry
 from switch.config.loader import load_config
 from switch.config.model import Config, Trunk
 from switch.config.prompts import Prompts, load_prompts
+from switch.fraud.loader import load as load_fraud
+from switch.fraud.rules import Rule
 from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_MS, NS_PER_S, Address
 from switch.provision.zones import read_zones
@@ -41,6 +43,7 @@ class Configuration:
     tariffs: TariffBook
     emergency: Directory
     prompts: Prompts = field(default_factory=Prompts)
+    fraud: tuple[Rule, ...] = ()
 
 
 def load(directory: Path) -> tuple[Configuration | None, list[str]]:
@@ -52,11 +55,15 @@ def load(directory: Path) -> tuple[Configuration | None, list[str]]:
     emergency = load_emergency(directory)
     _, zones = read_zones(directory)  # the command line asks it; what is wrong with it is said here too
     prompts, wrong_prompts = load_prompts(directory)
-    parts = (loaded.faults, rating.faults, emergency.faults, zones, wrong_prompts)
+    fraud = load_fraud(directory)
+    parts = (loaded.faults, rating.faults, emergency.faults, zones, wrong_prompts, fraud.faults)
     faults = [str(fault) for part in parts for fault in part]
     if faults or loaded.config is None or rating.book is None or emergency.directory is None:
         return None, faults
-    return Configuration(directory, loaded.config, rating.book, emergency.directory, prompts), []
+    built = Configuration(
+        directory, loaded.config, rating.book, emergency.directory, prompts, fraud.rules
+    )
+    return built, []
 
 
 def line_of(entry: LineEntry, config: Config) -> Line:
@@ -136,6 +143,7 @@ def settings_of(configuration: Configuration) -> Settings:
         user_agent=sip.user_agent,
         announce=calls.announce,
         emergency_without_digest=config.emergency.unknown_sources,
+        fraud=configuration.fraud,
         provider=provider_of(config),
         prompts=configuration.prompts,
     )

@@ -10,6 +10,7 @@ from emergency.additional_data import Provider
 from emergency.psap import Directory
 from rating.tariff import TariffBook
 from switch.config.prompts import Prompts
+from switch.fraud.rules import Rule
 from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_S, Address
 from switch.routing.registrar import RegistrarLimits
@@ -54,6 +55,7 @@ class Settings:
     algorithms: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"udp": ("MD5",)})
     user_agent: str = "belswitch"
     emergency_without_digest: str = "known_aor"
+    fraud: tuple[Rule, ...] = ()
     provider: Provider = NOBODY
     """The operator of this switch, as an emergency centre is told (RFC 7852)."""
     announce: bool = False

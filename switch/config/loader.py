@@ -35,6 +35,8 @@ from switch.config.model import (
 
 SETTINGS_FILE = "switch.toml"
 TRUNKS_FILE = "trunks.toml"
+FRAUD_FILE = "fraud.toml"
+"""Read by `switch.fraud.loader`."""
 
 _M = TypeVar("_M", bound=Model)
 
@@ -84,10 +86,11 @@ def load_config(directory: Path, environ: Mapping[str, str] = os.environ) -> Loa
     """Read every configuration file of `directory`; what is `env:NAME` comes from `environ`."""
     if not directory.is_dir():
         return Loaded(None, (Fault(str(directory), 0, "", "is not a directory"),))
+    known = f"{SETTINGS_FILE}, {TRUNKS_FILE} and {FRAUD_FILE}"
     faults = [
-        Fault(path.name, 0, "", f"is not read; the files known are {SETTINGS_FILE} and {TRUNKS_FILE}")
+        Fault(path.name, 0, "", f"is not read; the files known are {known}")
         for path in directory.glob("*.toml")
-        if path.name not in (SETTINGS_FILE, TRUNKS_FILE)
+        if path.name not in (SETTINGS_FILE, TRUNKS_FILE, FRAUD_FILE)
     ]
     settings, settings_places, found = _read(directory / SETTINGS_FILE, Settings)
     faults += found

@@ -29,7 +29,8 @@ class Line:
     forwarded and transferred abroad only with both `agreement` and `guarantee` on file (R-POL-02); `abroad`
     is False while it may not call abroad at all. `withhold`: its number is not shown unless a call asks for
     it. `state_reason` says why it is not active ('' by default), `disputed` that a bill is disputed while the
-    rest is paid (R-SUS-05), `terminated_on` the date since when it has no service (R-POR-03).
+    rest is paid (R-SUS-05), `terminated_on` the date since when it has no service (R-POR-03). `secret_out`:
+    its secret is believed no more, so that it cannot prove itself; never stored, see `switch.fraud.measures`.
     """
 
     user: str
@@ -56,6 +57,7 @@ class Line:
     state_reason: str = ""
     disputed: bool = False
     terminated_on: str = ""
+    secret_out: bool = False
 
     @property
     def number(self) -> str:
@@ -113,6 +115,14 @@ class LineTable:
             for _, line in sorted(table.by_user.items())
         ]
         return table
+
+    def put(self, line: Line) -> None:
+        """Another value of a line that is here, with the same numbers and sources."""
+        old = self.by_user[line.user]
+        self.by_user[line.user] = line
+        for table in (self.by_number, self.by_source):
+            table.update({key: line for key, owner in table.items() if owner is old})
+        self.networks = [(network, line if owner is old else owner) for network, owner in self.networks]
 
     def admitted_from(self, host: str) -> Line | None:
         """The line whose equipment has this address."""

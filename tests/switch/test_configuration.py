@@ -259,6 +259,7 @@ def test_faults_of_all_files_come_at_once_and_nothing_is_built(tmp_path: Path) -
         ("trunks.toml", "port = 5080", "port = 0"),
         ("tariffs/2026-01-01.toml", 'monthly = "22.29"', 'monthly = "cheap"'),
         ("emergency/gateways.toml", "port = 5090", "port = 0"),
+        ("fraud.toml", "more_than = 3", "more_than = -3"),
     ):
         text = (directory / name).read_text()
         assert old in text
@@ -267,7 +268,20 @@ def test_faults_of_all_files_come_at_once_and_nothing_is_built(tmp_path: Path) -
     configuration, faults = load(directory)
     assert configuration is None
     named = {fault.partition(":")[0].rpartition("/")[2] for fault in faults}
-    assert named == {"switch.toml", "trunks.toml", "2026-01-01.toml", "gateways.toml", "congestion.wav"}
+    assert named == {"switch.toml", "trunks.toml", "2026-01-01.toml", "gateways.toml", "congestion.wav", "fraud.toml"}
+
+
+def test_rules_against_fraud_arrive(tmp_path: Path) -> None:
+    """A directory without their file has none."""
+    directory = tmp_path / "config"
+    shutil.copytree(default_config_dir(), directory)
+    configuration, _ = load(directory)
+    assert configuration is not None
+    assert settings_of(configuration).fraud == configuration.fraud != ()
+    (directory / "fraud.toml").unlink()
+    configuration, _ = load(directory)
+    assert configuration is not None
+    assert settings_of(configuration).fraud == ()
 
 
 # --- lines --------------------------------------------------------------------------------------------------

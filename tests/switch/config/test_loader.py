@@ -262,7 +262,7 @@ def test_all_faults_of_all_files_come_together_and_in_order(folder: Folder) -> N
         "switch.toml:4: sip.listen[0].host: must be an IPv4 or IPv6 address",
         "switch.toml:5: sip.listen[0].port: must be 1-65535",
         "switch.toml:7: calls.ring_s: must be 1-86400",
-        "trunk.toml: is not read; the files known are switch.toml and trunks.toml",
+        "trunk.toml: is not read; the files known are switch.toml, trunks.toml and fraud.toml",
         "trunks.toml:1: trunk[0].host: is missing; must be a host name or an IP address",
         "trunks.toml:2: trunk[0].name: must be a name of 1-40 characters a-z 0-9 _ . -",
     ]
