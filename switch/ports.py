@@ -127,6 +127,14 @@ class StopCalls:
     emergency: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class LiftMeasures:
+    """Somebody takes back whatever was done to a line for fraud."""
+
+    user: str
+    by: str
+
+
 Input = (
     Datagram
     | FlowFailed
@@ -137,6 +145,7 @@ Input = (
     | EndCall
     | EndLine
     | StopCalls
+    | LiftMeasures
 )
 
 
@@ -306,6 +315,46 @@ class CallMarked:
     at_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class LineMeasure:
+    """A rule of section 12 found something about a line, and this was done: `alert` (no more than saying so),
+    `block` or `suspend`. `facts` are plain values; `secret` marks the secret that the line had
+    (`switch.fraud.measures.secret_mark`)."""
+
+    user: str
+    number: str
+    rule: str
+    action: str
+    at_ms: int
+    facts: Mapping[str, Any]
+    secret: str = ""
+
+    @property
+    def id(self) -> str:
+        """What names it: a rule finds one thing at a time about a line."""
+        return f"fraud:{self.user}:{self.rule}:{self.at_ms}"
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureLifted:
+    """What was done to a line, by `LineMeasure.id`, was taken back by somebody."""
+
+    user: str
+    at_ms: int
+    by: str
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSeen:
+    """A line was seen with something for the first time ever: `kind` is `country` or `network`."""
+
+    user: str
+    kind: str
+    value: str
+    at_ms: int
+
+
 Entry = (
     CallAnswered
     | CallEnded
@@ -317,4 +366,7 @@ Entry = (
     | ServicesSaved
     | CallerWithheld
     | CallMarked
+    | LineMeasure
+    | MeasureLifted
+    | FirstSeen
 )

@@ -26,6 +26,9 @@ from switch.ports import (
     CallMarked,
     EmergencyLogged,
     Entry,
+    FirstSeen,
+    LineMeasure,
+    MeasureLifted,
     MediaMeasured,
     Moment,
     ServicesSaved,
@@ -44,6 +47,11 @@ _UNWRITABLE = (
 )
 _MARKS = ", ".join("?" * len(CDR_FIELDS))
 _INSERT_CDR = f"INSERT OR IGNORE INTO cdr ({', '.join(CDR_FIELDS)}) VALUES ({_MARKS})"
+
+_INSERT_FINDING = (
+    "INSERT OR IGNORE INTO fraud_finding (id, user, number, rule, action, at_ms, facts, secret)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 class Journal:
@@ -197,6 +205,7 @@ class Journal:
         """One transaction: few statements, each with many rows."""
         answered, ended, over, used, measured, crossed, helped = [], [], [], [], [], [], []
         set_services, withheld, marked = [], [], []
+        found, lifted, seen = [], [], []
         for entry in entries:
             match entry:
                 case CallAnswered():
@@ -221,6 +230,14 @@ class Journal:
                     withheld.append((entry.call_id, printable(entry.number), entry.at_ms))
                 case CallMarked():
                     marked.append(tuple(map(storable, astuple(entry))))
+                case LineMeasure():
+                    facts = json.dumps(entry.facts)
+                    values = (entry.user, entry.number, entry.rule, entry.action, entry.at_ms, facts)
+                    found.append((entry.id, *values, entry.secret))
+                case MeasureLifted():
+                    lifted += [(entry.at_ms, entry.by, one) for one in entry.ids]
+                case FirstSeen():
+                    seen.append(astuple(entry))
                 case ThresholdCrossed():
                     crossed.append((threshold_id(entry), *astuple(entry)))
         saved = [
@@ -238,6 +255,12 @@ class Journal:
             ("INSERT OR REPLACE INTO service VALUES (?, ?)", set_services),
             ("INSERT OR IGNORE INTO withheld_caller VALUES (?, ?, ?)", withheld),
             ("INSERT OR IGNORE INTO marked_call VALUES (?, ?, ?, ?, ?, ?, ?, ?)", marked),
+            (_INSERT_FINDING, found),
+            (
+                "UPDATE fraud_finding SET lifted_ms = ?, lifted_by = ? WHERE id = ? AND lifted_ms IS NULL",
+                lifted,
+            ),
+            ("INSERT OR IGNORE INTO first_seen VALUES (?, ?, ?, ?)", seen),
             ("DELETE FROM running_call WHERE call_id = ?", over),
             ("UPDATE cdr SET media = ? WHERE call_id = ?", measured),
             ("INSERT OR REPLACE INTO binding VALUES (?, ?, ?, ?)", saved),
@@ -245,5 +268,5 @@ class Journal:
             ("INSERT OR REPLACE INTO meta VALUES ('alive', ?)", [("{} {}".format(*self._now()),)]),
         ]
         await self._store.write([(sql, rows) for sql, rows in statements if rows])
-        if crossed:
+        if crossed or found:
             self._on_notice()

@@ -85,6 +85,16 @@ CREATE TABLE marked_call (
 CREATE TABLE looked_at (at_ms INTEGER, what TEXT, reason TEXT, entries INTEGER);
 CREATE INDEX emergency_call_by_time ON emergency_call (at_ms);
 CREATE INDEX threshold_undelivered ON threshold (at_ms) WHERE NOT delivered;
+CREATE TABLE fraud_finding (
+    id TEXT PRIMARY KEY, user TEXT, number TEXT, rule TEXT, action TEXT, at_ms INTEGER, facts TEXT,
+    secret TEXT, lifted_ms INTEGER, lifted_by TEXT, delivered INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX fraud_finding_by_time ON fraud_finding (at_ms);
+CREATE INDEX fraud_finding_in_force ON fraud_finding (user) WHERE lifted_ms IS NULL AND action <> 'alert';
+CREATE INDEX fraud_finding_undelivered ON fraud_finding (at_ms) WHERE NOT delivered;
+CREATE TABLE first_seen (
+    user TEXT, kind TEXT, value TEXT, at_ms INTEGER, PRIMARY KEY (user, kind, value)
+) WITHOUT ROWID;
 CREATE TABLE cdr ({_CDR_COLUMNS}, media TEXT);
 CREATE INDEX cdr_by_time ON cdr (invited_ms);
 CREATE INDEX cdr_by_line ON cdr (line, invited_ms);
@@ -202,7 +212,8 @@ class Store:
         await connection.commit()
 
     async def remove_line(self, user: str) -> bool:
-        """Remove a line and its bindings; False when there is none. Its records stay."""
+        """Remove a line with its bindings and all that was done to it for fraud: another line may be called
+        so some day. False when there is none. Its records stay."""
         connection = self.connection
         await connection.execute("BEGIN IMMEDIATE")
         try:
@@ -210,6 +221,12 @@ class Store:
             cursor = await connection.execute("DELETE FROM line WHERE user = ?", (user,))
             await connection.execute("DELETE FROM binding WHERE user = ?", (user,))
             await connection.execute("DELETE FROM service WHERE user = ?", (user,))
+            await connection.execute("DELETE FROM first_seen WHERE user = ?", (user,))
+            await connection.execute(
+                "UPDATE fraud_finding SET lifted_ms = ?, lifted_by = 'line removed'"
+                " WHERE user = ? AND lifted_ms IS NULL AND action <> 'alert'",
+                (self._now_ms(), user),
+            )
         except BaseException:
             await connection.rollback()
             raise
@@ -316,14 +333,24 @@ class Store:
     # --- the outbox of notices ------------------------------------------------------------------------------
 
     async def undelivered(self, limit: int) -> list[tuple[str, dict[str, Any]]]:
-        """Thresholds that the operator's endpoint has not been told of: id and body, oldest first."""
+        """Thresholds and findings of fraud that the operator's endpoint has not been told of: id and body,
+        oldest first."""
         query = f"SELECT id, {_THRESHOLD} FROM threshold WHERE NOT delivered ORDER BY at_ms, id LIMIT ?"
         async with self.connection.execute(query, [limit]) as cursor:
-            return [(row[0], asdict(ThresholdCrossed(*row[1:]))) async for row in cursor]
+            crossed = [(row[0], asdict(ThresholdCrossed(*row[1:]))) async for row in cursor]
+        query = (
+            "SELECT id, user, number, rule, action, at_ms, facts FROM fraud_finding"
+            " WHERE NOT delivered ORDER BY at_ms, id LIMIT ?"
+        )
+        async with self.connection.execute(query, [limit]) as cursor:
+            found = [(row[0], _fraud_notice(*row[1:])) async for row in cursor]
+        return sorted([*crossed, *found], key=lambda notice: notice[1]["at_ms"])[:limit]
 
     async def delivered(self, ids: Sequence[str]) -> None:
         """They have been told."""
-        await self.write([("UPDATE threshold SET delivered = 1 WHERE id = ?", [(one,) for one in ids])])
+        rows = [(one,) for one in ids]
+        tables = ("threshold", "fraud_finding")  # no id is in both
+        await self.write([(f"UPDATE {table} SET delivered = 1 WHERE id = ?", rows) for table in tables])
 
     async def alive(self) -> Moment:
         """When the switch last wrote that it lives, by its own clocks; zeros for never."""
@@ -374,6 +401,18 @@ def cdr_values(cdr: Cdr) -> list[Any]:
 def threshold_id(crossed: ThresholdCrossed) -> str:
     """One account is told of one threshold once a month, and again where what is allowed has changed."""
     return f"{crossed.account}:{crossed.month}:{crossed.kind}:{crossed.allowed}"
+
+
+def _fraud_notice(user: str, number: str, rule: str, action: str, at_ms: int, facts: str) -> dict[str, Any]:
+    """A finding as the operator's endpoint is told of it, like a threshold as far as it goes."""
+    return {
+        "account": user,
+        "line": number,
+        "kind": f"fraud:{rule}",
+        "action": action,
+        "facts": json.loads(facts),
+        "at_ms": at_ms,
+    }
 
 
 def printable(text: str) -> str:
