@@ -14,6 +14,7 @@ from rating.charge import Use
 from switch.call.call import Call
 from switch.call.charging import Charging
 from switch.call.context import CallContext
+from switch.call.fraud_desk import FraudDesk
 from switch.call.gate import Gate
 from switch.call.help import HelpDesk, gateway_settings
 from switch.call.recording import INTERWORKING_FAILURE, orphaned
@@ -35,10 +36,13 @@ from switch.ports import (
     EndCall,
     EndLine,
     Entropy,
+    FirstSeen,
     Flow,
     FlowFailed,
     Input,
     JournalState,
+    LiftMeasures,
+    LineMeasure,
     MediaMeasured,
     Moment,
     Note,
@@ -110,7 +114,18 @@ class Switch:
             lines=self.lines,
         )
         self.registrar = Registrar(settings.registrar, self._append)
-        self.registration = Registration(self.endpoint, self.identity, self.registrar)
+        self.fraud = FraudDesk(
+            rules=settings.fraud,
+            holidays=settings.tariffs.calendar.holidays,
+            timers=self.timers,
+            sums=self.sums,
+            calls=self.calls,
+            append=self._append,
+            note=self._note,
+            table=lambda: self.lines,
+            unregister=self.registrar.forget,
+        )
+        self.registration = Registration(self.endpoint, self.identity, self.registrar, self.fraud)
         flows = [Flow("udp", address, address) for address in settings.listen]
         self.trunks = Trunks(settings.trunks, self.endpoint, flows, entropy.token)
         self.pool = PortPool(*settings.media_ports, entropy)
@@ -139,6 +154,7 @@ class Switch:
             trunks=self.trunks,
             tables=self.calls,
             sums=self.sums,
+            observer=self.fraud,
             warned_sides=settings.limits.warned_sides,
             ringback=ringback_of(settings),
         )
@@ -152,6 +168,7 @@ class Switch:
             trunks=self.trunks,
             calls=self.calls,
             context=self._context,
+            watching=self.fraud,
             journal_full=lambda: self._journal_full,
         )
         self.timers.start(_SWEEP_NS, self._sweep)
@@ -185,6 +202,7 @@ class Switch:
         self.timers.now = now
         try:
             self._receive(event)
+            self.fraud.settle()
         except Exception as error:
             self._internal_error(error)
 
@@ -212,6 +230,8 @@ class Switch:
                 for call in self.calls.of_line(line) if line is not None else ():
                     if not call.admission.urgent:
                         call.end("line-ended")
+            case LiftMeasures():
+                self.fraud.lift(event.user, event.by)
             case StopCalls():
                 self._stopping = True
                 for call in self.calls:
@@ -224,6 +244,7 @@ class Switch:
         while (fire := self.timers.pop_due()) is not None:
             try:
                 fire()
+                self.fraud.settle()
             except Exception as error:
                 self._internal_error(error)
 
@@ -247,8 +268,9 @@ class Switch:
         them at once (R-RAT-05); registrations of lines that are gone end."""
         self.timers.now = now
         old = self.lines
-        self.lines = LineTable.of(lines)
+        self.lines = LineTable.of(self.fraud.effective(lines))
         self.identity.lines = self.lines
+        self.fraud.forget(user for user in old.by_user if user not in self.lines.by_user)
         gone = [user for user in old.by_user if (line := self.lines.by_user.get(user)) is None or line.gone]
         self.registrar.forget(gone)
         self.services.forget(gone)
@@ -262,6 +284,7 @@ class Switch:
         self._context.ringback = ringback_of(settings)
         self.gateways.replace(gateway_settings(settings))
         self.charging.tariffs = settings.tariffs
+        self.fraud.replace_rules(settings.fraud, settings.tariffs.calendar.holidays)
         self._context.warned_sides = settings.limits.warned_sides
         self.identity.algorithms = settings.algorithms
         self.registrar.limits = settings.registrar
@@ -276,17 +299,22 @@ class Switch:
         crossed: Iterable[ThresholdCrossed] = (),
         helped: Iterable[tuple[str, int]] = (),
         services: Iterable[tuple[str, Mapping[str, Any]]] = (),
+        measures: Iterable[LineMeasure] = (),
+        seen: Iterable[FirstSeen] = (),
     ) -> None:
         """Take up after a restart: bindings go on; balances are what was settled (`uses`, by account); calls
         that were running are ended on both sides and recorded up to the last sign of life of the switch
         (`alive`), with the flag `restart`. `helped` are the lines that called for help lately, and when
-        (R-EMG-09); `services` is what subscribers have set."""
+        (R-EMG-09); `services` is what subscribers have set, `measures` what was done to lines for fraud, `seen`
+        what they were seen with."""
+        self.fraud.restore(measures, seen)
         self.gate.help.callbacks.restore(helped)
         self.services.restore(services)
         self.charging.restore(uses, crossed, self.lines.by_user)
         for user, contact, expires_ns, state in bindings:
             reachable = Address(*state["flow"][1:3]) in self.settings.listen
-            if user in self.lines.by_user and reachable:
+            line = self.lines.by_user.get(user)
+            if line is not None and not line.secret_out and reachable:
                 self.registrar.restore(user, contact, expires_ns, state)
         self.registrar.sweep(self.timers.now)
         orphans = list(orphans)
@@ -423,6 +451,7 @@ class Switch:
         self.registrar.sweep(self.timers.now)
         self.charging.sweep()
         self.calls.sweep()
+        self.fraud.look()
         self.timers.start(_SWEEP_NS, self._sweep)
 
     def _internal_error(self, error: Exception) -> None:

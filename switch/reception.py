@@ -7,6 +7,7 @@ recorded, and spoken about where that is wanted.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from switch.call.admission import Admission, Refusal
 from switch.call.announcement import Announcement
@@ -37,6 +38,13 @@ MOST_ANNOUNCEMENTS = 32
 refused."""
 
 
+class Watching(Protocol):
+    """Is told who fails to prove itself."""
+
+    def digest_failed(self, user: str, host: str) -> None:
+        """Somebody gave a wrong password in this name."""
+
+
 class Reception:
     """Takes every INVITE outside a dialog. `settings` is replaced when the configuration is."""
 
@@ -52,6 +60,7 @@ class Reception:
         trunks: Trunks,
         calls: RunningCalls,
         context: CallContext,
+        watching: Watching,
         journal_full: Callable[[], bool],
     ) -> None:
         self.settings = settings
@@ -63,6 +72,7 @@ class Reception:
         self._trunks = trunks
         self._calls = calls
         self._context = context
+        self._watching = watching
         self._append = context.append
         self._sums = context.sums
         self._journal_full = journal_full
@@ -99,6 +109,7 @@ class Reception:
             case Challenge(rows):
                 self._endpoint.reply(request, flow, 401, fields={"WWW-Authenticate": rows})
             case Denied():
+                self._watching.digest_failed(self._identity.user_of(request), flow.remote.host)
                 self._endpoint.reply(request, flow, 403)
             case Refusal() as why:
                 self._refuse(request, flow, why)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Protocol
 
 from switch.malformed import Malformed
 from switch.ports import Flow
@@ -19,13 +20,26 @@ NOT_RENTED = '399 registrar "This device is not provisioned for this line"'
 """Warning (RFC 3261 section 20.43), for whoever looks at the phone (R-EQP-01)."""
 
 
+class Watching(Protocol):
+    """Is told who registers and who fails to."""
+
+    def registered(self, line: Line, host: str) -> None:
+        """A contact of the line is bound, from this address."""
+
+    def digest_failed(self, user: str, host: str) -> None:
+        """Somebody gave a wrong password in this name."""
+
+
 class Registration:
     """Answers every REGISTER. What can be answered without a password is answered without keeping state."""
 
-    def __init__(self, endpoint: Endpoint, identity: Identity, registrar: Registrar) -> None:
+    def __init__(
+        self, endpoint: Endpoint, identity: Identity, registrar: Registrar, watching: Watching
+    ) -> None:
         self._endpoint = endpoint
         self._identity = identity
         self._registrar = registrar
+        self._watching = watching
 
         self.refused: Counter[str] = Counter()
         """REGISTERs of known lines that were answered with a failure, by what it lay in."""
@@ -47,6 +61,7 @@ class Registration:
             case Challenge(rows):
                 self._endpoint.reply(request, flow, 401, fields={"WWW-Authenticate": rows})
             case Denied():
+                self._watching.digest_failed(self._identity.user_of(request), flow.remote.host)
                 self._endpoint.reply(request, flow, 403)
             case Line() as line:
                 status, fields = self._carry_out(line, recipient.number(), request, flow)
@@ -69,6 +84,8 @@ class Registration:
                 {"Min-Expires": [str(self._registrar.limits.min_s)]} if error.status == 423 else {}
             )
             return error.status, fields
+        if contacts:
+            self._watching.registered(line, flow.remote.host)
         fields = {"Contact": contacts} if contacts else {}
         if "Path" in request.fields:
             fields["Path"] = request.rows("Path")

@@ -120,6 +120,7 @@ class Call:
         self.anchor.place(0, flow.remote.host)
         shown = "" if admission.withheld else admission.caller
         self._search = Search(context, self.anchor, self, self.links, offer=leg.invited_sdp, shown=shown)
+        self.links[0].placed()
         self.guard(self._search.begin)
 
     def handle(self, leg: Leg, event: ev.Event) -> None:

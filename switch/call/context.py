@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from switch.call.admission import Admission
 from switch.call.charging import Charging
 from switch.call.gate import Gate
 from switch.call.sums import CallSums
 from switch.media.anchor import Anchor
 from switch.ports import Append, Entropy, Note
+from switch.record import Cdr
 from switch.routing.lines import Line
 from switch.routing.services import ServiceTable
 from switch.routing.trunks import Trunks
@@ -53,6 +55,19 @@ class CallTables(Protocol):
         """A call is over."""
 
 
+class CallObserver(Protocol):
+    """Is told how calls go, and has no say in it: it neither raises nor ends the call that tells it."""
+
+    def placed(self, call_id: str, admission: Admission) -> None:
+        """A call is being set up."""
+
+    def answered(self, call_id: str, admission: Admission, *, forwarded: bool = False) -> None:
+        """It was answered."""
+
+    def ended(self, call_id: str, admission: Admission, cdr: Cdr) -> None:
+        """It is over; told of every call that was placed, once."""
+
+
 @dataclass(slots=True)
 class CallContext:
     """Tools of a call. `anchor` makes its media session; `make_room` ends an ordinary call for one of a line
@@ -72,6 +87,7 @@ class CallContext:
     trunks: Trunks
     tables: CallTables
     sums: CallSums
+    observer: CallObserver
     warned_sides: tuple[int, ...] = (0,)
     """Who hears that a call is about to be cut: 0 the caller, 1 the called side."""
     ringback: str = ""

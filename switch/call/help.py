@@ -94,7 +94,8 @@ class HelpDesk:
             line = None
         policy = self.settings.emergency_without_digest
         crowded = self._running(UNPROVEN) >= MOST_UNPROVEN
-        if not crowded and (policy == "any" or (policy == "known_aor" and line is not None)):
+        by_name = line is not None and (policy == "known_aor" or line.secret_out)  # it cannot prove itself
+        if not crowded and (policy == "any" or by_name):
             return line, at_address is not None
         return known if isinstance(known, Challenge) else self._identity.challenge(line, flow, now)
 

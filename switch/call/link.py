@@ -80,6 +80,10 @@ class Link:
         """It never came to anything, and is not even recorded."""
         self.bill.settle(0, answered=False)
 
+    def placed(self) -> None:
+        """Somebody is being sought for it."""
+        self._context.observer.placed(self.id, self.admission)
+
     def rang(self) -> None:
         """The called side rings, or sends early media."""
         now = self._context.timers.now
@@ -93,6 +97,8 @@ class Link:
             return unpaid
         self.reached = leg
         self.times.answered = self._context.timers.now
+        forwarded = self.admission.origin in ("forward", "redirect")
+        self._context.observer.answered(self.id, self.admission, forwarded=forwarded)
         return None
 
     def revoke(self) -> None:
@@ -133,6 +139,7 @@ class Link:
         account = self.bill.payer.user if self.bill.payer is not None else ""
         entry = CallEnded(cdr, account, charge.uses if charge is not None else ())
         context.append(Append(entry, hold=promised))
+        context.observer.ended(self.id, self.admission, cdr)
         facts = {
             "call_id": self.id,
             "outcome": ending.outcome,

@@ -130,6 +130,7 @@ class Search:
             record_refused(context, before, line, origin, target, refusal(UNPAID[unpaid]))
             return False
         self.links.append(link)
+        link.placed()
         self._user.on_sent_on(line)
         self.begin()
         return True

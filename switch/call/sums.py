@@ -59,6 +59,8 @@ class CallSums:
         default_factory=lambda: Histogram((100, 250, 500, 1000, 2000, 4000, 8000, 16000))
     )
     test_calls: int = 0
+    fraud: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Findings by rule and action."""
     cut_delay_ms: Histogram = field(
         default_factory=lambda: Histogram((10, 50, 100, 250, 500, 1000, 5000, 33000))
     )

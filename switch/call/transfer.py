@@ -152,6 +152,7 @@ class Transfer:
             return refusal(UNPAID[unpaid])
         self._accept()
         call.counts(link, self._line)
+        link.placed()
         side = 0 if self._kept is call.a else 1
         self._place(0, self._kept, call, side)
         offer = resumed(call.anchor.said(side))

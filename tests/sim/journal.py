@@ -17,6 +17,9 @@ from switch.ports import (
     CallEnded,
     EmergencyLogged,
     Entry,
+    FirstSeen,
+    LineMeasure,
+    MeasureLifted,
     MediaMeasured,
     ServicesSaved,
     ThresholdCrossed,
@@ -144,6 +147,15 @@ class Journal:
         return list(
             {entry.user: entry.values for entry in self.disk if isinstance(entry, ServicesSaved)}.items()
         )
+    def measures(self) -> list[LineMeasure]:
+        """What was done to lines for fraud and not taken back."""
+        lifted = {one for entry in self.disk if isinstance(entry, MeasureLifted) for one in entry.ids}
+        found = [entry for entry in self.disk if isinstance(entry, LineMeasure)]
+        return [entry for entry in found if entry.action != "alert" and entry.id not in lifted]
+
+    def seen(self) -> list[FirstSeen]:
+        """What lines were seen with."""
+        return [entry for entry in self.disk if isinstance(entry, FirstSeen)]
 
     def measured(self) -> dict[str, MediaMeasured]:
         """Media counts by call."""

@@ -108,6 +108,8 @@ class Machine:
             self.journal.crossed(),
             self.journal.helped(),
             self.journal.services(),
+            self.journal.measures(),
+            self.journal.seen(),
         )
         self.settle()
 
@@ -210,6 +212,7 @@ class Machine:
             **core.sizes(),
             "sessions": len(core.calls._by_session),
             "measuring": len(core.calls._measuring),
+            "watched_calls": core.fraud.watch.sizes()["running"],
             "running": len(core.calls._by_name),
             "relay_sessions": len(self.relay.sessions),
         }
