@@ -4,6 +4,7 @@ is made here."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
@@ -20,6 +21,7 @@ from switch.core import Switch
 from switch.net.auditor import Auditor
 from switch.net.clock import SystemClock, SystemEntropy
 from switch.net.driver import Driver
+from switch.net.fraud_log import first_seen, measures_in_force
 from switch.net.http import HttpListener
 from switch.net.journal import Journal
 from switch.net.metrics import AppCollector
@@ -38,6 +40,7 @@ from switch.ports import (
     EndLine,
     Entropy,
     JournalState,
+    LiftMeasures,
     Note,
     RelayDied,
     RelayMessage,
@@ -47,6 +50,9 @@ from switch.ports import (
 LAG_EVERY_S = 0.5
 GOODBYE_S = 2.0
 """How long the last BYEs may take when the switch stops."""
+
+LIFTED_WITHIN_S = 2.0
+"""How long an operator who lifts measures waits for the disk."""
 
 AT_START = (
     "sip.listen",
@@ -120,6 +126,7 @@ class App:
             "end": self._do_end,
             "end_line": self._do_end_line,
             "forward": self._do_forward,
+            "lift": self._do_lift,
             "reload": self._do_reload,
             "reload_lines": self._do_reload_lines,
         }
@@ -152,8 +159,12 @@ class App:
         month = self._oldest_month(orphans)
         uses, crossed = await self.store.uses(month), await self.store.thresholds(month)
         helped, services = await self._helped_lately(), await self.store.services()
+        measures, seen = await measures_in_force(self.store), await first_seen(self.store)
         self.journal.start()
-        self.core.restore(bindings, orphans, await self.store.alive(), uses, crossed, helped, services)
+        alive = await self.store.alive()
+        self.core.restore(
+            bindings, orphans, alive, uses, crossed, helped, services, measures, seen
+        )
         self.driver.settle()
         if orphans:
             self.log.warning("calls_ended_by_restart", calls=len(orphans))
@@ -330,6 +341,15 @@ class App:
             raise OperatorError(f"{why.verdict}: {REASONS[why.verdict].text}")
         return line.number
 
+    async def _do_lift(self, request: Mapping[str, Any]) -> int:
+        """How much was taken back; by then it is on disk, if that is not too slow."""
+        user = str(request.get("user"))
+        count = len(self.core.fraud.measures.of(user))
+        self.driver.feed(LiftMeasures(user, str(request.get("by"))))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.journal.flush(), LIFTED_WITHIN_S)
+        return count
+
     async def _do_reload(self, _request: Mapping[str, Any]) -> str:
         faults = await self.reload()
         if faults:
@@ -373,7 +393,12 @@ class App:
             self.webhook.wake()
 
     def _on_note(self, note: Note) -> None:
-        levels = {"internal_error": self.log.error, "threshold": self.log.warning}
+        levels = {
+            "internal_error": self.log.error,
+            "threshold": self.log.warning,
+            "fraud": self.log.warning,
+            "fraud_lifted": self.log.info,
+        }
         levels.get(note.event, self.log.debug)(note.event, **note.facts)
 
     async def _measure_lag(self) -> None:

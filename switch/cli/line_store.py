@@ -76,12 +76,14 @@ async def end_calls(settings: Config, user: str) -> str:
 
 
 async def _ask(settings: Config, do: str, **values: Any) -> str:
-    from switch.net.operator import OperatorError, ask
+    from switch.net.operator import NotRunning, OperatorError, ask
 
     socket = settings.store.directory / settings.admin.socket
     if socket.exists():
         try:
             await ask(socket, do, **values)
+        except NotRunning:
+            return ""
         except OperatorError as error:
-            return "" if "no switch is running" in str(error) else str(error)
+            return str(error)
     return ""

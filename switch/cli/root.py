@@ -10,6 +10,7 @@ from switch.cli.address import group as address
 from switch.cli.emergency import group as emergency
 from switch.cli.explain import explain
 from switch.cli.forward import group as forward
+from switch.cli.fraud import group as fraud
 from switch.cli.lab import lab
 from switch.cli.line import group as line
 from switch.cli.line_state import restrict, resume, suspend, terminate
@@ -61,3 +62,4 @@ cli.add_typer(port, name="port")
 cli.add_typer(tariff, name="tariff")
 cli.add_typer(emergency, name="emergency")
 cli.add_typer(address, name="address")
+cli.add_typer(fraud, name="fraud")

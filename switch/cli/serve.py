@@ -146,6 +146,7 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     screen.print(f"    {'prefixes':<18}{summary['prefixes']}")
     screen.print(f"    {'emergency centres':<18}{summary['emergency_centres']}")
     screen.print(f"    {'prompts':<18}{', '.join(summary['prompts']) or 'none'}")
+    screen.print(f"    {'fraud rules':<18}{summary['fraud_rules']}")
 
 
 def _summary(configuration: Configuration) -> dict[str, Any]:
@@ -158,6 +159,7 @@ def _summary(configuration: Configuration) -> dict[str, Any]:
         "prefixes": len(tariffs.destinations),
         "emergency_centres": len(configuration.emergency.centres),
         "prompts": configuration.prompts.languages,
+        "fraud_rules": len(configuration.fraud),
     }
 
 

@@ -18,6 +18,7 @@ from rating.money import show
 _STATE = {"trying": "yellow", "ringing": "yellow", "answered": "green"}
 _OUTCOME = {"answered": "green", "refused": "red", "failed": "red", "rejected": "red"}
 _LINE_STATE = {"active": "green", "limited": "yellow", "restricted": "yellow"}
+_FRAUD = {"alert": "yellow", "block": "red", "suspend": "bold red"}
 _ROUTED = {
     "emergency": "an emergency service, answered by a centre",
     "helpline": "a free helpline, over ordinary trunks",
@@ -277,6 +278,34 @@ def findings_table(findings: Iterable[Row]) -> Table:
             Text("; ".join(finding["reasons"])),
         )
     return table
+
+
+def fraud_report(measures: Sequence[Row], findings: Iterable[Row]) -> Group:
+    """What is in force against lines, then what was found, newest first."""
+    in_force = _fraud_table(f"in force: {len(measures)}")
+    for measure in measures:
+        in_force.add_row(*_fraud_row(measure))
+    found = _fraud_table("found")
+    found.add_column("Lifted", no_wrap=True)
+    for finding in findings:
+        lifted_ms = finding["lifted_ms"]
+        lifted = f"{local_time(lifted_ms)} by {finding['lifted_by']}" if lifted_ms is not None else ""
+        found.add_row(*_fraud_row(finding), Text(lifted))
+    return Group(in_force, found)
+
+
+def _fraud_table(title: str) -> Table:
+    table = _table(title)
+    for name in ("At", "Line", "Action", "Rule"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("Facts", overflow="fold")
+    return table
+
+
+def _fraud_row(row: Row) -> tuple[str | Text, ...]:
+    facts = ", ".join(f"{name} {value}" for name, value in row["facts"].items())
+    action = Text(row["action"], _FRAUD.get(row["action"], ""))
+    return local_time(row["at_ms"]), row["line"], action, row["rule"], Text(facts)
 
 
 def addresses_table(rows: Iterable[Row]) -> Table:

@@ -101,6 +101,7 @@ class AppCollector(Collector):
         )
         yield from self._money()
         yield from self._emergency()
+        yield from self._fraud()
         yield _labelled("belswitch_call_flags", "Calls that ended in an unusual way.", "flag", sums.flags)
         yield _labelled(
             "belswitch_call_price_euro",
@@ -149,6 +150,21 @@ class AppCollector(Collector):
         yield _histogram(
             "belswitch_cut_delay_seconds", "Deadline to both sides closed.", sums.cut_delay_ms, 1000
         )
+
+    def _fraud(self) -> Iterator[Metric]:
+        core = self._app.core
+        findings = CounterMetricFamily(
+            "belswitch_fraud_findings", "Patterns of fraud found, by rule.", labels=["rule", "action"]
+        )
+        for (rule, action), count in core.sums.fraud.items():
+            findings.add_metric([rule, action], count)
+        yield findings
+        lines = GaugeMetricFamily(
+            "belswitch_fraud_lines", "Lines that a measure is in force against.", labels=["action"]
+        )
+        for action, count in core.fraud.measures.counts().items():
+            lines.add_metric([action], count)
+        yield lines
 
     def _emergency(self) -> Iterator[Metric]:
         core, sums = self._app.core, self._app.core.sums

@@ -22,6 +22,10 @@ class OperatorError(Exception):
     """The switch refused a request, or cannot be reached; the message is for the operator."""
 
 
+class NotRunning(OperatorError):
+    """There is no switch to ask."""
+
+
 class OperatorListener:
     """Serves requests `{"do": NAME, ...}` with handlers by name; answers `{"result": ...}` or `{"error":
     text}`."""
@@ -106,13 +110,14 @@ async def ask(path: Path, do: str, **values: Any) -> Any:
     """Ask a running switch.
 
     Raises:
-        OperatorError: there is none, or it refused.
+        NotRunning: there is none.
+        OperatorError: it refused, or does not answer.
     """
     try:
         with _short(path) as name:
             reader, writer = await asyncio.open_unix_connection(name, limit=64 * 1024 * 1024)
     except OSError as error:
-        raise OperatorError(f"no switch is running at {path}") from error
+        raise NotRunning(f"no switch is running at {path}") from error
     try:
         writer.write(json.dumps({"do": do, **values}).encode() + b"\n")
         await writer.drain()

@@ -155,9 +155,12 @@ class Auditor:
     def _is_known(self, hop: Hop) -> bool:
         core, name = self.world.machine.core, self.world.network.names[hop.source]
         assert core is not None
-        return core.trunks.admitted_from(hop.source) is not None or (
-            name != "mallory" and self.world.parties[name].user in core.lines.by_user
-        )
+        line = core.lines.by_user.get(self.world.parties[name].user) if name != "mallory" else None
+        if line is not None and line.secret_out and core.lines.admitted_from(hop.source.host) is None:
+            service = core.settings.emergency.numbers.recognise(_parse(hop.data).uri)
+            if service is None or not service.is_emergency:
+                line = None  # it can prove nothing any more, and only help needs no proof
+        return core.trunks.admitted_from(hop.source) is not None or line is not None
 
     def _on_bye(self, message: Sip) -> None:
         side = self.sides.get(message.call_id)

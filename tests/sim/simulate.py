@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
+from typing import Any
 
 from rating.calendar import BRUSSELS
 from switch.media.anchor import MediaSettings
-from switch.ports import NS_PER_S, EndCall
+from switch.ports import NS_PER_S, EndCall, LiftMeasures
 from switch.settings import CallLimits
 from tests.sim import bills
 from tests.sim.auditor import Auditor
@@ -67,8 +68,8 @@ class Verdict:
         return seen.hexdigest()
 
 
-def simulate(seed: int) -> Verdict:
-    """Run one seed to its end."""
+def simulate(seed: int, **changes: Any) -> Verdict:
+    """Run one seed to its end; `changes` replace some of the switch's settings."""
     random = Random(f"weather {seed}")
     weather, faults = forecast(random)
     bundle_s = random.choice(BUNDLES_S)
@@ -82,6 +83,7 @@ def simulate(seed: int) -> Verdict:
         tariffs=with_bundle(tables()[0], bundle_s),
         limits=LIMITS,
         media=MEDIA,
+        **changes,
     )
     auditor = Auditor(world)
     traffic = Traffic(world, random)
@@ -137,13 +139,14 @@ def _cut(world: World, auditor: Auditor, random: Random) -> None:
 
 def _reload(world: World, random: Random) -> None:
     """The same configuration read again, and lines of which one may have gone or have come back, and another
-    may do less than before, or all again."""
+    may do less than before, or all again; what was done to that one for fraud is lifted."""
     core = world.machine.core
     if core is not None:
         gone = random.choice(["", "alice", "bob", "carol"])
         changed = random.choice(["alice", "bob", "carol", "office"])
         state = random.choice(["active", "limited", "restricted", "suspended"])
         core.replace_settings(world.machine.settings)
+        world.machine.feed(LiftMeasures(changed, "operator"))
         world.machine.replace_lines(
             replace(line, state=state) if line.user == changed else line
             for line in world.machine.lines

@@ -6,12 +6,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from switch.fraud.rules import Action, Kind
 from tests.sim.__main__ import main
 from tests.sim.simulate import simulate
+from tests.switch.fraud.support import delivered
 
 SEEDS = int(os.environ.get("BELSWITCH_SIM_SEEDS", "200"))
 ROOT = Path(__file__).parents[2]
@@ -20,6 +23,19 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("seed", range(1, SEEDS + 1))
 def test_all_comes_to_rest_and_the_books_are_right(seed: int) -> None:
     assert simulate(seed).problems == ()
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("seed", range(1, 1 + SEEDS // 10))
+def test_the_books_are_right_while_fraud_is_found_everywhere(seed: int, action: Action) -> None:
+    """Every rule fires at next to nothing: lines are blocked in mid-storm, help is reached."""
+    rules = [rule for rule in delivered().values() if rule.action is Action.ALERT]
+    harsh = tuple(
+        replace(rule, threshold=min(rule.threshold, 1), action=action)
+        for rule in rules
+        if rule.kind is not Kind.DIGESTS
+    )
+    assert simulate(seed, fraud=harsh).problems == ()
 
 
 def test_same_seed_same_trace() -> None:

@@ -20,8 +20,11 @@ import pytest
 from switch.app import App
 from switch.config.loader import default_config_dir, load_config
 from switch.configuration import Configuration
+from switch.fraud.loader import load as load_fraud
+from switch.fraud.rules import Action
 from switch.net import relays
 from switch.net.clock import SystemClock
+from switch.net.fraud_log import measures_in_force
 from switch.net.operator import AlreadyRunning, OperatorError, ask
 from switch.net.store import Store
 from switch.ports import NS_PER_S, CallEnded, Moment, RelayDied, ThresholdCrossed
@@ -311,6 +314,35 @@ async def test_a_restart_takes_up_registrations(running: Site) -> None:
     assert [(one["line"], one["contact"]) for one in before] == [
         ("+3216234567", f"sip:office@127.0.0.3:{running.phone.port}")
     ]
+
+
+async def test_what_was_done_for_fraud_outlives_a_restart_until_it_is_lifted(site: Site) -> None:
+    """On real sockets, to disk and back; whoever has lifted it finds it lifted at once."""
+    rules = tuple(
+        replace(rule, threshold=0, action=Action.BLOCK)
+        for rule in load_fraud(site.directory).rules
+        if rule.id == "calls-abroad-at-once"
+    )
+    site.app = App(replace(site.configuration(), fraud=rules), site.store, site.log)
+    await site.app.start()
+    uri = f"sip:0033145678901@127.0.0.1:{site.port}"
+    site.phone.send(site.phone.invite(uri, "abroad"), site.port)
+    await site.phone.hear("503")
+    (warning,) = [facts for level, event, facts in site.log.events if (level, event) == ("warning", "fraud")]
+    assert (warning["line"], warning["rule"], warning["action"]) == (LINE.number, rules[0].id, "block")
+    metrics = (await site.http("/metrics"))[1]
+    assert 'belswitch_fraud_findings_total{action="block",rule="calls-abroad-at-once"} 1.0' in metrics
+    assert 'belswitch_fraud_lines{action="block"} 1.0' in metrics
+    await site.app.stop()
+
+    site.app = App(site.configuration(), site.store, site.log)
+    await site.app.start()
+    site.phone.send(site.phone.invite(uri, "again"), site.port)
+    await site.phone.hear("403")
+    assert await ask(site.socket, "lift", user="office", by="operator") == 1
+    assert await measures_in_force(site.store) == []
+    assert await ask(site.socket, "lift", user="office", by="operator") == 0
+    assert site.app.core.lines.by_user["office"].abroad
 
 
 # --- reload -------------------------------------------------------------------------------------------------

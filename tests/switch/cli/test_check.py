@@ -21,6 +21,7 @@ def test_says_what_a_right_configuration_amounts_to(as_json: Callable[..., Any])
     assert facts["prefixes"] > 900
     assert facts["emergency_centres"] == 21
     assert facts["prompts"] == ["de", "en", "fr", "nl"]
+    assert facts["fraud_rules"] == 14
 
 
 def test_says_so_to_people_too(belswitch: Command) -> None:

@@ -11,6 +11,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from switch.fraud.rules import Action
+from switch.fraud.watch import Finding
 from switch.net.metrics import AppCollector, render
 from switch.ports import Address, Datagram, Flow
 from tests.scenarios.scene import Scene, answers
@@ -187,6 +189,20 @@ def test_notices_are_counted_where_there_is_an_endpoint_for_them(scrape: Scrape)
     assert not [name for name, _ in scrape() if "notice" in name]
 
 
+def test_findings_are_counted_by_rule_and_lines_by_what_was_done(scrape: Scrape) -> None:
+    """Labels are names of the configuration and steps of section 12, however many lines there are."""
+    core = scrape.app.core
+    for user, number in (("alice", "+3216234567"), ("bob", "+3222345678")):
+        core.fraud._pending.append(Finding(user, "minutes", Action.SUSPEND, {"number": number}))
+    core.fraud.settle()
+    series = scrape()
+    assert value(series, "fraud_findings_total", rule="minutes", action="suspend") == 2
+    assert value(series, "fraud_lines", action="suspend") == 2
+    assert value(series, "fraud_lines", action="block") == 0
+    core.fraud.lift("alice", "operator")
+    assert value(scrape(), "fraud_lines", action="suspend") == 1
+
+
 def test_the_audit_is_told_once_there_was_one(scrape: Scrape) -> None:
     """No figure before: 0 would say that all lines have a route."""
     assert not [name for name, _ in scrape() if "emergency_lines" in name or "audit" in name]
@@ -248,7 +264,15 @@ def test_no_label_holds_a_number_or_a_call(scrape: Scrape) -> None:
     world.rest()
     for _, labels in scrape():
         for name, text in labels:
-            assert name in ("class", "direction", "flag", "kind", "le", "method", "outcome", "reason") or (
-                name in ("gateway", "service", "source", "trunk", "verdict", "zone")
-            )
+            assert name in (
+                "action",
+                "class",
+                "direction",
+                "flag",
+                "kind",
+                "le",
+                "method",
+                "outcome",
+                "reason",
+            ) or (name in ("gateway", "service", "source", "trunk", "verdict", "zone"))
             assert not re.search(r"\d{4}", text) or name == "le", (name, text)
