@@ -123,7 +123,6 @@ class Switch:
             append=self._append,
             note=self._note,
             table=lambda: self.lines,
-            unregister=self.registrar.forget,
         )
         self.registration = Registration(self.endpoint, self.identity, self.registrar, self.fraud)
         flows = [Flow("udp", address, address) for address in settings.listen]
@@ -272,9 +271,15 @@ class Switch:
         self.identity.lines = self.lines
         self.fraud.forget(user for user in old.by_user if user not in self.lines.by_user)
         gone = [user for user in old.by_user if (line := self.lines.by_user.get(user)) is None or line.gone]
-        self.registrar.forget(gone)
+        renewed = [user for user, line in old.by_user.items() if line.secret_out and not self._is_out(user)]
+        self.registrar.forget(gone + renewed)
         self.services.forget(gone)
         self.charging.replace_lines(self.lines.by_user)
+
+    def _is_out(self, user: str) -> bool:
+        """Whether a line's secret is believed no more."""
+        line = self.lines.by_user.get(user)
+        return line is not None and line.secret_out
 
     def replace_settings(self, settings: Settings) -> None:
         """A new configuration for new calls. Listen addresses, realm and media ports need a restart;
@@ -313,8 +318,7 @@ class Switch:
         self.charging.restore(uses, crossed, self.lines.by_user)
         for user, contact, expires_ns, state in bindings:
             reachable = Address(*state["flow"][1:3]) in self.settings.listen
-            line = self.lines.by_user.get(user)
-            if line is not None and not line.secret_out and reachable:
+            if user in self.lines.by_user and reachable:
                 self.registrar.restore(user, contact, expires_ns, state)
         self.registrar.sweep(self.timers.now)
         orphans = list(orphans)

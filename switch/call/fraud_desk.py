@@ -46,9 +46,8 @@ class FraudDesk:
         append: Callable[[Append], None],
         note: Callable[[Note], None],
         table: Callable[[], LineTable],
-        unregister: Callable[[Iterable[str]], None],
     ) -> None:
-        """`table` gives the lines as they are in effect, `unregister` ends the registrations of users."""
+        """`table` gives the lines as they are in effect."""
         self.watch = FraudWatch(rules, holidays)
         self.measures = Measures()
         self._timers = timers
@@ -57,7 +56,6 @@ class FraudDesk:
         self._append = append
         self._note = note
         self._table = table
-        self._unregister = unregister
         self._pending: deque[Finding] = deque()
 
     # --- facts ----------------------------------------------------------------------------------------------
@@ -149,11 +147,9 @@ class FraudDesk:
             self._enforce(stored)
 
     def _enforce(self, stored: Line) -> None:
-        """The line is under its measures from now on: its phones and its calls too."""
+        """The line is under its measures from now on, and the calls that it has."""
         line = self.measures.applied(stored)
         self._table().put(line)
-        if line.secret_out:
-            self._unregister([line.user])
         for call in self._calls.of(line_name(line)):
             if _may_not_go_on(call, line):
                 call.end(FLAG)

@@ -377,7 +377,7 @@ class Gate:
         stages: tuple[Stage, ...]
         diverts, blocked = "", None
         if calls_back:  # R-EMG-09: nothing keeps a centre from calling back
-            stage = self._routes.to_line(line, self._services.of(""), called, now, hops=hops)
+            stage = self._routes.to_line(line, self._services.of(""), called, now, hops=hops, urgent=True)
             if stage is None:
                 return refusal("not-registered")
             stages = (stage,)

@@ -54,16 +54,18 @@ class Routes:
         *,
         hops: int,
         chain: tuple[Diverted, ...] = (),
+        urgent: bool = False,
     ) -> Stage | None:
         """All contacts of a line; equipment admitted by address is called there when it is not registered.
-        None when there is nothing to ring."""
+        None when there is nothing to ring. Where the secret is out nobody knows whose contacts they are: an
+        `urgent` call, of a centre that calls back, rings them all the same."""
         recipient = f"<sip:{called}@{self.settings.domain};user=phone>"
         fields = self._fields(called, hops, chain)
         ring_ns = self.settings.limits.ring_ns
         if services.no_answer:
             ring_ns = min(ring_ns, services.ring_ns)
         bindings = self._registrar.bindings(line.user, now)
-        if bindings:
+        if bindings and (urgent or not line.secret_out):
             return line_stage(bindings, line.number, recipient, fields, ring_ns)
         for source in line.sources:
             host = source.partition("/")[0]

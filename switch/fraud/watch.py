@@ -30,7 +30,7 @@ _WINDOWS: Mapping[Kind, Callable[[Rule], Any]] = {
     Kind.RISING: lambda rule: Rising(rule.threshold),
     Kind.MINUTES: lambda rule: Talk(),
     Kind.BUNDLE: lambda rule: Amounts(),
-    Kind.NUMBER_BLOCK: lambda rule: OrderedDict(),
+    Kind.NUMBER_BLOCK: lambda rule: {},
 }
 """What a rule is counted in; the kinds that are missing need no window, or make theirs themselves."""
 
@@ -65,10 +65,9 @@ class _Newcomer:
 
 @dataclass(slots=True)
 class _Line:
-    """What is remembered of one line: its running calls abroad, its windows and what was told, by rule."""
+    """What is remembered of one line: when it did something last, its windows, and what was told, by rule."""
 
     last_ns: int
-    abroad: set[str] = field(default_factory=set)
     windows: dict[str, Any] = field(default_factory=dict)
     told_until_ns: dict[str, int] = field(default_factory=dict)
     forward: tuple[int, str] | None = None
@@ -80,11 +79,9 @@ class _Line:
             window = self.windows[rule.id] = _WINDOWS[rule.kind](rule)
         return window
 
-    def busy(self) -> bool:
-        """Whether a call is running."""
-        return bool(self.abroad) or any(
-            isinstance(window, Talk) and window.running for window in self.windows.values()
-        )
+    def talks(self) -> bool:
+        """Whether a call is running whose minutes are counted."""
+        return any(isinstance(window, Talk) and window.running for window in self.windows.values())
 
 
 class FraudWatch:
@@ -94,6 +91,8 @@ class FraudWatch:
     def __init__(self, rules: Iterable[Rule] = (), holidays: Collection[date] = frozenset()) -> None:
         self.seen = Seen()
         self._lines: OrderedDict[str, _Line] = OrderedDict()
+        self._abroad: dict[str, set[str]] = {}
+        """The running calls abroad of those lines that have any."""
         self._talking: set[str] = set()
         self._first: list[First] = []
         self._rules: dict[str, Rule] = {}
@@ -130,10 +129,11 @@ class FraudWatch:
         line, now_ns = self._line(user, now), now.mono_ns
         facts = {"number": number, "country": country}
         if cls in ABROAD:
-            line.abroad.add(call_id)
+            running = self._abroad.setdefault(user, set())
+            running.add(call_id)
             for rule in self._of[Kind.AT_ONCE]:
-                if len(line.abroad) > rule.threshold:
-                    self._tell(found, user, line, rule, now, facts | {"calls": len(line.abroad)})
+                if len(running) > rule.threshold:
+                    self._tell(found, user, line, rule, now, facts | {"calls": len(running)})
             for rule in self._of[Kind.NEW_NETWORK]:
                 new: _Newcomer | None = line.windows.get(rule.id)
                 if new is not None and new.since_ns > now_ns - rule.window_ns:
@@ -202,7 +202,10 @@ class FraudWatch:
         if not self._rules:
             return found
         line, now_ns = self._line(user, now), now.mono_ns
-        line.abroad.discard(call_id)
+        if (running := self._abroad.get(user)) is not None:
+            running.discard(call_id)
+            if not running:
+                del self._abroad[user]
         for rule in self._of[Kind.MINUTES]:
             if cls in rule.classes:
                 self._talked(found, user, line, rule, now)
@@ -227,7 +230,7 @@ class FraudWatch:
         found: list[Finding] = []
         for user in list(self._talking):
             line = self._lines.get(user)
-            if line is None or not line.busy():
+            if line is None or not line.talks():
                 self._talking.discard(user)
                 continue
             for rule in self._of[Kind.MINUTES]:
@@ -291,6 +294,7 @@ class FraudWatch:
     def forget(self, user: str) -> None:
         """The line is no more: another one may have its name some day."""
         self._lines.pop(user, None)
+        self._abroad.pop(user, None)
         self._talking.discard(user)
         self.seen.forget(user)
 
@@ -298,7 +302,7 @@ class FraudWatch:
         """Lines with something in their windows, calls abroad that run, and values seen."""
         return {
             "lines": len(self._lines),
-            "running": sum(len(line.abroad) for line in self._lines.values()),
+            "running": sum(map(len, self._abroad.values())),
             "seen": len(self.seen),
         }
 
@@ -321,7 +325,7 @@ class FraudWatch:
             user, line = next(iter(lines.items()))
             if line.last_ns > now.mono_ns - self._longest_ns:
                 return
-            if line.busy():
+            if user in self._abroad or line.talks():
                 line.last_ns = now.mono_ns
                 lines.move_to_end(user)
             else:
@@ -352,16 +356,11 @@ class FraudWatch:
 
 def _block_window(line: _Line, rule: Rule, block: str, now_ns: int) -> Occasions:
     """The calls to one block; where a line has called too many of them, the oldest give way."""
-    blocks: OrderedDict[str, Occasions] = line.window(rule)
-    calls = blocks.get(block)
-    if calls is None:
-        calls = blocks[block] = Occasions(rule.threshold)
-        while len(blocks) > MOST_BLOCKS or not _stays(next(iter(blocks.values())), calls, now_ns, rule):
-            blocks.popitem(last=False)
-    else:
-        blocks.move_to_end(block)
+    blocks: dict[str, Occasions] = line.window(rule)
+    calls = blocks.pop(block, None) or Occasions(rule.threshold)
+    blocks[block] = calls  # the latest stands last
+    oldest = next(iter(blocks))
+    while len(blocks) > MOST_BLOCKS or (oldest != block and not blocks[oldest].live(now_ns, rule.window_ns)):
+        del blocks[oldest]
+        oldest = next(iter(blocks))
     return calls
-
-
-def _stays(oldest: Occasions, newest: Occasions, now_ns: int, rule: Rule) -> bool:
-    return oldest is newest or oldest.live(now_ns, rule.window_ns)

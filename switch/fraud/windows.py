@@ -2,12 +2,11 @@
 
 They hold what the question needs and no more: how many is answered from the last few instants, how long from
 the points where a running sum bends. Where a window would still outgrow its bound, its oldest facts are drawn
-together, which blurs its far edge and nothing else. Instants are monotonic nanoseconds.
+together, which blurs its far edge and nothing else. Lists and not deques: an empty one of these takes as much
+memory as all that is known of most lines. Instants are monotonic nanoseconds.
 """
 
 from __future__ import annotations
-
-from collections import deque
 
 MOST_POINTS = 512
 """Facts that one window of sums holds: more than a line makes in an hour, a few tens of kilobytes."""
@@ -15,28 +14,35 @@ MOST_POINTS = 512
 
 class Occasions:
     """How often something happened: only whether it was more than `threshold` times is known, and so the last
-    `threshold + 1` instants are all that is kept."""
+    `threshold + 1` instants are all that is kept, in a ring."""
 
-    __slots__ = ("_times",)
+    __slots__ = ("_oldest", "_size", "_times")
 
     def __init__(self, threshold: int) -> None:
-        self._times: deque[int] = deque(maxlen=threshold + 1)
+        self._size = threshold + 1
+        self._times: list[int] = []
+        self._oldest = 0
 
     def add(self, now_ns: int) -> None:
         """It happened once more."""
-        self._times.append(now_ns)
+        if len(self._times) < self._size:
+            self._times.append(now_ns)
+        else:
+            self._times[self._oldest] = now_ns
+            self._oldest = (self._oldest + 1) % self._size
 
     def exceeded(self, now_ns: int, window_ns: int) -> bool:
         """Whether it happened more than `threshold` times within the window that ends now."""
-        return len(self._times) == self._times.maxlen and self._times[0] > now_ns - window_ns
+        return len(self._times) == self._size and self._times[self._oldest] > now_ns - window_ns
 
     def live(self, now_ns: int, window_ns: int) -> bool:
         """Whether anything is left in the window."""
-        return bool(self._times) and self._times[-1] > now_ns - window_ns
+        return bool(self._times) and self._times[self._oldest - 1] > now_ns - window_ns
 
     def clear(self) -> None:
         """As if it had never happened."""
         self._times.clear()
+        self._oldest = 0
 
     def __len__(self) -> int:
         return len(self._times)
@@ -48,7 +54,7 @@ class Amounts:
     __slots__ = ("_facts", "_total")
 
     def __init__(self) -> None:
-        self._facts: deque[tuple[int, int]] = deque()
+        self._facts: list[tuple[int, int]] = []
         self._total = 0
 
     def add(self, amount: int, now_ns: int) -> None:
@@ -56,13 +62,13 @@ class Amounts:
         self._facts.append((now_ns, amount))
         self._total += amount
         if len(self._facts) > MOST_POINTS:
-            (_, oldest), (at_ns, older) = self._facts.popleft(), self._facts.popleft()
-            self._facts.appendleft((at_ns, oldest + older))
+            (_, oldest), (at_ns, older) = self._facts[:2]
+            self._facts[:2] = [(at_ns, oldest + older)]
 
     def total(self, now_ns: int, window_ns: int) -> int:
         """The sum within the window that ends now."""
         while self._facts and self._facts[0][0] <= now_ns - window_ns:
-            self._total -= self._facts.popleft()[1]
+            self._total -= self._facts.pop(0)[1]
         return self._total
 
     def __len__(self) -> int:
@@ -79,7 +85,7 @@ class Talk:
     __slots__ = ("_points", "running")
 
     def __init__(self) -> None:
-        self._points: deque[tuple[int, int]] = deque()
+        self._points: list[tuple[int, int]] = []
         self.running: set[str] = set()
 
     def begin(self, call_id: str, now_ns: int) -> None:
@@ -102,15 +108,13 @@ class Talk:
         """The talk within the window that ends now."""
         points, left_ns = self._points, now_ns - window_ns
         while len(points) > 1 and points[1][0] <= left_ns:
-            points.popleft()
+            points.pop(0)
         return self._sum_at(now_ns) - self._sum_before(left_ns, now_ns)
 
     def _bend(self, now_ns: int) -> None:
         self._points.append((now_ns, self._sum_at(now_ns)))
         if len(self._points) > MOST_POINTS:
-            first = self._points.popleft()
-            self._points.popleft()
-            self._points.appendleft(first)
+            self._points.pop(1)
 
     def _sum_at(self, now_ns: int) -> int:
         if not self._points:

@@ -30,7 +30,8 @@ class Line:
     is False while it may not call abroad at all. `withhold`: its number is not shown unless a call asks for
     it. `state_reason` says why it is not active ('' by default), `disputed` that a bill is disputed while the
     rest is paid (R-SUS-05), `terminated_on` the date since when it has no service (R-POR-03). `secret_out`:
-    its secret is believed no more, so that it cannot prove itself; never stored, see `switch.fraud.measures`.
+    its secret is believed no more, so that it cannot prove itself and its contacts may be anybody's; never
+    stored, see `switch.fraud.measures`.
     """
 
     user: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
@@ -275,11 +276,12 @@ def test_an_offer_among_junk_is_found(world: Scene, close: str) -> None:
 CALLBACK = [("Priority", "psap-callback")]
 
 
-def psap_world(weather: Weather = CALM) -> Scene:
+def psap_world(weather: Weather = CALM, **changes: Any) -> Scene:
     """A world in which the first centre may call back."""
     own = tuple(replace(trunk, probe_ns=0) for trunk in settings().trunks)
     host = HOSTS["centre1"]
-    return Scene(weather, trunks=(*own, TrunkSettings("psap", host, 5060, (ip_network(host),), psap=True)))
+    psap = TrunkSettings("psap", host, 5060, (ip_network(host),), psap=True)
+    return Scene(weather, trunks=(*own, psap), **changes)
 
 
 @pytest.fixture

@@ -42,8 +42,9 @@ def data(directory: Path) -> Path:
             store, queue_max=99, commit_s=0, now=lambda: NOW, on_full=lambda _full: None, log=Log()
         )
         journal.start()
-        for entry in (*FOUND, MeasureLifted("desk", AT_MS - 8000, "operator", (OLD.id,))):
+        for entry in FOUND:
             journal.append(entry)
+        journal.append(MeasureLifted("desk", AT_MS - 8000, "operator", (OLD.id,)))
         await journal.close(5)
         await store.close()
 

@@ -113,6 +113,11 @@ def test_a_disabled_rule_is_read_and_left_out(tmp_path: Path) -> None:
     assert faults_of(tmp_path, GOOD.replace("10", "-1") + "enabled = false\n")
 
 
+def test_the_delivered_rules_disabled_are_silent(tmp_path: Path) -> None:
+    text = (CONFIG / FRAUD_FILE).read_text()
+    assert rules_of(tmp_path, text.replace("\nkind = ", "\nenabled = false\nkind = ")) == ()
+
+
 def test_without_a_file_there_are_no_rules(tmp_path: Path) -> None:
     loaded = load(tmp_path)
     assert (loaded.rules, loaded.faults) == ((), ())
