@@ -91,8 +91,10 @@ class FraudDesk:
         self._tell(lambda: self.watch.registered(line.user, host, self._timers.now))
 
     def digest_failed(self, user: str, host: str) -> None:
-        """Somebody gave a wrong password in this name; names of nobody are not watched."""
-        if user in self._table().by_user:
+        """Somebody gave a wrong password in this name. Names of nobody are not watched, and where the secret
+        is out the line's own phone goes on trying."""
+        line = self._table().by_user.get(user)
+        if line is not None and not line.secret_out:
             self._tell(lambda: self.watch.digest_failed(user, host, self._timers.now))
 
     def forward_set(self, line: Line, number: str) -> None:

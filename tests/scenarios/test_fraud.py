@@ -193,6 +193,20 @@ def test_wrong_passwords_in_a_lines_name() -> None:
     assert len(entries(world, LineMeasure)) == 1
 
 
+def test_the_phone_of_a_blocked_line_that_goes_on_trying_is_no_news() -> None:
+    world = Scene(fraud=(acting(Action.BLOCK), delivered()["failed-digests"]))
+    alice = world.phone("alice")
+    for _ in range(2):
+        alice.invite(CROATIA)
+        world.run(200)
+    for _ in range(20):
+        alice.register()
+        world.run(1000)
+    world.rest()
+    assert alice.refused == 403
+    assert [measure.rule for measure in entries(world, LineMeasure)] == [ONE_CALL.id]
+
+
 def test_a_new_network_then_calls_abroad() -> None:
     world = Scene(fraud=(acting(Action.BLOCK, delivered()["new-network"]),))
     core = world.machine.core
