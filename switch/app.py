@@ -162,9 +162,7 @@ class App:
         measures, seen = await measures_in_force(self.store), await first_seen(self.store)
         self.journal.start()
         alive = await self.store.alive()
-        self.core.restore(
-            bindings, orphans, alive, uses, crossed, helped, services, measures, seen
-        )
+        self.core.restore(bindings, orphans, alive, uses, crossed, helped, services, measures, seen)
         self.driver.settle()
         if orphans:
             self.log.warning("calls_ended_by_restart", calls=len(orphans))
@@ -334,8 +332,7 @@ class App:
             raise OperatorError(f"there is no line {name}")
         seconds = ring_s if isinstance(ring_s, int) else None
         condition = str(request.get("condition"))
-        self.core.timers.now = self.clock.moment()
-        why = self.core.selfcare.forward(line, condition, number, seconds, self.core.timers.now)
+        why = self.core.set_forward(line, condition, number, seconds, self.clock.moment())
         self.driver.settle()
         if why is not None:
             raise OperatorError(f"{why.verdict}: {REASONS[why.verdict].text}")

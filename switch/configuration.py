@@ -60,9 +60,7 @@ def load(directory: Path) -> tuple[Configuration | None, list[str]]:
     faults = [str(fault) for part in parts for fault in part]
     if faults or loaded.config is None or rating.book is None or emergency.directory is None:
         return None, faults
-    built = Configuration(
-        directory, loaded.config, rating.book, emergency.directory, prompts, fraud.rules
-    )
+    built = Configuration(directory, loaded.config, rating.book, emergency.directory, prompts, fraud.rules)
     return built, []
 
 

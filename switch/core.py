@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rating.charge import Use
+from switch.call.admission import Refusal
 from switch.call.call import Call
 from switch.call.charging import Charging
 from switch.call.context import CallContext
@@ -138,7 +139,7 @@ class Switch:
         self.gateways = Trunks(gateway_settings(settings), self.endpoint, flows, entropy.token)
         self.services = ServiceTable(self._append)
         self.gate = self._new_gate(settings)
-        self.selfcare = SelfCare(self.gate, self.services, self._append)
+        self.selfcare = SelfCare(self.gate, self.services, self._append, self.fraud.forward_set)
         self._context = CallContext(
             endpoint=self.endpoint,
             timers=self.timers,
@@ -281,6 +282,15 @@ class Switch:
         line = self.lines.by_user.get(user)
         return line is not None and line.secret_out
 
+    def set_forward(
+        self, line: Line, condition: str, number: str, ring_s: int | None, now: Moment
+    ) -> Refusal | None:
+        """An operator has the calls of a line forwarded; None when that is done."""
+        self.timers.now = now
+        why = self.selfcare.forward(line, condition, number, ring_s, now)
+        self.fraud.settle()
+        return why
+
     def replace_settings(self, settings: Settings) -> None:
         """A new configuration for new calls. Listen addresses, realm and media ports need a restart;
         `switch.app` says so."""
@@ -310,8 +320,8 @@ class Switch:
         """Take up after a restart: bindings go on; balances are what was settled (`uses`, by account); calls
         that were running are ended on both sides and recorded up to the last sign of life of the switch
         (`alive`), with the flag `restart`. `helped` are the lines that called for help lately, and when
-        (R-EMG-09); `services` is what subscribers have set, `measures` what was done to lines for fraud, `seen`
-        what they were seen with."""
+        (R-EMG-09); `services` is what subscribers have set, `measures` what was done to lines for fraud,
+        `seen` what they were seen with."""
         self.fraud.restore(measures, seen)
         self.gate.help.callbacks.restore(helped)
         self.services.restore(services)

@@ -15,7 +15,7 @@ from rating.zone import Destination
 from switch.call.admission import Admission
 from switch.call.call import Call
 from switch.call.charging import is_exempt
-from switch.call.running import RunningCalls, line_name
+from switch.call.running import RunningCalls
 from switch.call.sums import CallSums
 from switch.fraud.measures import Measure, Measures, secret_mark
 from switch.fraud.rules import Action, Rule
@@ -152,7 +152,7 @@ class FraudDesk:
         """The line is under its measures from now on, and the calls that it has."""
         line = self.measures.applied(stored)
         self._table().put(line)
-        for call in self._calls.of(line_name(line)):
+        for call in self._calls.of_line(line):
             if _may_not_go_on(call, line):
                 call.end(FLAG)
 
@@ -222,14 +222,17 @@ def _stays_open(admission: Admission) -> bool:
 def _may_not_go_on(call: Call, line: Line) -> bool:
     """Whether the line's measures end a running call of it: suspended, all but those that stay open; blocked,
     those it has abroad."""
-    admission = call.admission
-    if _stays_open(admission):
+    if _stays_open(call.admission):
         return False
     if line.state == "suspended":
         return True
-    abroad = admission.destination is not None and admission.destination.international
-    own = admission.line is not None and admission.line.user == line.user
-    return abroad and own and not line.abroad
+    return not line.abroad and any(
+        link.admission.line is not None
+        and link.admission.line.user == line.user
+        and link.admission.destination is not None
+        and link.admission.destination.international
+        for link in call.links
+    )
 
 
 def _measure(entry: LineMeasure) -> Measure:

@@ -56,10 +56,6 @@ class RunningCalls:
         """A call by its id or that of any of its links."""
         return self._by_link.get(link_id)
 
-    def of(self, name: str) -> list[Call]:
-        """The calls that count towards `line_name` or `trunk_name`."""
-        return [self._by_id[call_id] for call_id in sorted(self._by_name.get(name, ()))]
-
     def of_session(self, session: int) -> Call | None:
         """The call of a relay session."""
         return self._by_session.get(session)

@@ -39,7 +39,15 @@ class SelfCare:
     """Carries out what subscribers ask for. `last` has the latest call of each line that was called since the
     start; a restart forgets them."""
 
-    def __init__(self, gate: Gate, services: ServiceTable, append: Callable[[Append], None]) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        services: ServiceTable,
+        append: Callable[[Append], None],
+        forward_set: Callable[[Line, str], None],
+    ) -> None:
+        """`forward_set` is told of every forwarding that is set, by line and number."""
+        self._forward_set = forward_set
         self._gate = gate
         self._services = services
         self._append = append
@@ -95,6 +103,8 @@ class SelfCare:
             if target in line.numbers:
                 return refusal("diversion-loop")
         self._services.set(line.user, self._services.of(line.user).forwarding(condition, target, ring_s))
+        if target:
+            self._forward_set(line, target)
         return None
 
     def reject_anonymous(self, line: Line, rejects: bool) -> None:

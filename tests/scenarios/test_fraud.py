@@ -122,7 +122,10 @@ def test_suspended_while_somebody_talks_for_long() -> None:
     world.run(1000)
     assert (refused.heard[-1], alice.talk.heard[-1]) == ("480", "403")
     world.rest()
-    assert {cdr.verdict for cdr in world.cdrs if cdr.outcome == "refused"} == {"line-suspended"}
+    assert {cdr.verdict for cdr in world.cdrs if cdr.outcome == "refused"} == {
+        "line-suspended",
+        "callee-suspended",
+    }
     ended = [cdr for cdr in world.cdrs if FLAG in cdr.flags]
     assert sorted(cdr.called for cdr in ended) == ["+3216234567", "+32478123456", "+385123456789"]
 
@@ -152,7 +155,7 @@ def test_who_is_blocked_proves_nothing_until_the_secret_is_another() -> None:
     alice.talk.bye()
     world.rest()
     refusals = {cdr.verdict for cdr in world.cdrs if cdr.outcome == "refused"}
-    assert refusals == {"no-route", "barred-international"}
+    assert refusals == {"not-registered", "barred-international"}
 
 
 def test_one_rule_acts_once_and_another_adds_to_it() -> None:
@@ -480,3 +483,29 @@ def test_where_the_tables_name_no_country_it_is_the_range() -> None:
     for label, place in (("Iridium", "Iridium"), ("", "international")):
         row = replace(found.row, country="", label=label)
         assert place_of(Destination("+88161234567", row)) == place
+
+
+def test_a_forwarding_set_and_used_to_a_new_country() -> None:
+    """Section 12: set by the phone, used within the hour; the forwarded call of a blocked line ends."""
+    world = Scene(fraud=(acting(Action.BLOCK, delivered()["forwarded-to-new-country"]),))
+    alice, carrier = world.phone("alice"), world.carrier()
+    world.machine.lines = [
+        replace(line, agreement=True, guarantee=True) if line.user == "bob" else line
+        for line in world.machine.lines
+    ]
+    world.machine.replace_lines(world.machine.lines)
+    bob = world.phone("bob")
+    set_up = bob.invite("*21*0033145678901%23")
+    assert world.run_until(lambda: set_up.over)
+    carrier.on_call = lambda talk: talk.answer()
+    call = alice.invite(bob.number)
+    world.run(1000)
+    assert call.over
+    (measure,) = entries(world, LineMeasure)
+    assert (measure.user, measure.action) == ("bob", "block")
+    again = alice.invite(bob.number)
+    world.run(1000)
+    assert len(carrier.talks) == 1
+    again.hang_up()
+    world.rest()
+    assert "barred-international" in {cdr.verdict for cdr in world.cdrs}

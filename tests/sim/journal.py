@@ -147,6 +147,7 @@ class Journal:
         return list(
             {entry.user: entry.values for entry in self.disk if isinstance(entry, ServicesSaved)}.items()
         )
+
     def measures(self) -> list[LineMeasure]:
         """What was done to lines for fraud and not taken back."""
         lifted = {one for entry in self.disk if isinstance(entry, MeasureLifted) for one in entry.ids}

@@ -268,7 +268,8 @@ def test_faults_of_all_files_come_at_once_and_nothing_is_built(tmp_path: Path) -
     configuration, faults = load(directory)
     assert configuration is None
     named = {fault.partition(":")[0].rpartition("/")[2] for fault in faults}
-    assert named == {"switch.toml", "trunks.toml", "2026-01-01.toml", "gateways.toml", "congestion.wav", "fraud.toml"}
+    read = {"switch.toml", "trunks.toml", "2026-01-01.toml", "gateways.toml", "congestion.wav", "fraud.toml"}
+    assert named == read
 
 
 def test_rules_against_fraud_arrive(tmp_path: Path) -> None:
