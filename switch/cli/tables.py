@@ -43,7 +43,7 @@ def calls_table(calls: Sequence[Row], *, title: str = "") -> Table:
             call["called"],
             Text("emergency", "bold red") if call["emergency"] else call["class"] or "incoming",
             call["trunk"] or "-",
-            Text(call["state"], _STATE.get(call["state"], "")),
+            Text(_state(call), _STATE.get(call["state"], "")),
             clock(call["seconds"]) if answered else "",
             Text(show(call["amount"]), "bold") if answered else "",
             per_minute(call) if answered else "",
@@ -52,6 +52,12 @@ def calls_table(calls: Sequence[Row], *, title: str = "") -> Table:
             f"{clock(call['cut_s'])} {call['cut_reason']}".strip(),
         )
     return table
+
+
+def _state(call: Row) -> str:
+    """How far a call is, and what it came from where nobody dialled it."""
+    origin = call.get("origin", "line")
+    return call["state"] if origin in ("line", "trunk") else f"{call['state']}, {origin}"
 
 
 def records_table(records: Sequence[Row], *, title: str = "") -> Table:

@@ -145,6 +145,9 @@ class AppCollector(Collector):
             "belswitch_reservations_expired", "Reservations nobody came back for.", sums.reservations_expired
         )
         yield _labelled("belswitch_thresholds", "Caps and bundles used up, by kind.", "kind", sums.thresholds)
+        yield _labelled(
+            "belswitch_transfers", "Transfers carried out, by how they went.", "how", sums.transfers
+        )
         yield _labelled("belswitch_cuts_asked", "Running calls to be cut.", "reason", sums.cuts_asked)
         yield _labelled("belswitch_cuts_done", "Cut calls closed on both sides.", "reason", sums.cuts_done)
         yield _histogram(
