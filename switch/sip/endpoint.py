@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from switch.ports import Address, Entropy, Flow
+from switch.sip import glance
 from switch.sip.headers import print_via
 from switch.sip.message import Fields, Request, Response, respond
 from switch.sip.parser import KEEP_ALIVE, Unparsable, parse_datagram
@@ -73,6 +74,9 @@ class Endpoint:
         self.timing = timing
         self.counters: Counter[str] = Counter()
         self.user: EndpointUser | None = None
+        self.on_stray: Callable[[Flow, str], None] = lambda _flow, _kind: None
+        """Told of every message that belongs to nothing, and never reaches `user`: `unparsable`, `response`,
+        `ack` or `request`."""
         self.dialogs: dict[tuple[str, str], DialogUser] = {}
         self._entropy = entropy
         self._send = send
@@ -87,7 +91,7 @@ class Endpoint:
         """One datagram. Never raises for what a peer sent."""
         message = parse_datagram(data)
         if isinstance(message, Response):
-            self._receive_response(message)
+            self._receive_response(message, flow)
         elif isinstance(message, Request):
             self._receive_request(message, flow)
         elif message is KEEP_ALIVE:
@@ -96,6 +100,14 @@ class Endpoint:
                 self._send(flow, b"\r\n")  # RFC 5626 section 3.5.1: a ping is answered by a pong
         elif isinstance(message, Unparsable):
             self._receive_unparsable(message, flow)
+
+    def expects(self, data: bytes) -> bool:
+        """Whether a datagram seems to belong to a dialog or transaction that lives. It is not parsed for
+        that: a message that says so in an unusual way is taken for a stranger's."""
+        if any(dialog in self.dialogs for dialog in glance.dialogs(data)):
+            return True
+        keys = glance.transaction(data)
+        return keys is not None and (keys[0] in self._clients or keys[1] in self._servers)
 
     def flow_failed(self, data: bytes) -> None:
         """A datagram of ours could not be sent: the transaction behind it, if it is a client's, has
@@ -108,6 +120,7 @@ class Endpoint:
 
     def _receive_unparsable(self, broken: Unparsable, flow: Flow) -> None:
         self.counters["parse_error"] += 1
+        self.on_stray(flow, "unparsable")
         request = broken.request
         if request is None:
             return
@@ -118,10 +131,11 @@ class Endpoint:
         tag = self._stateless_tag(request)
         self._transmit_response(back, respond(request, broken.status, tag=tag, reason=broken.reason))
 
-    def _receive_response(self, response: Response) -> None:
+    def _receive_response(self, response: Response, flow: Flow) -> None:
         transaction = self._clients.get(client_key(response))
         if transaction is None:
             self.counters["stray_response"] += 1
+            self.on_stray(flow, "response")
             return
         self.counters[f"received_{response.status // 100}xx"] += 1
         transaction.receive(response)
@@ -152,20 +166,31 @@ class Endpoint:
             owner = self.dialogs.get((request.call_id, tag))
             if owner is not None:
                 owner.on_dialog_request(request, flow)
-            elif method != "ACK":
-                self.reply(request, flow, 481)
+            else:
+                self._receive_stray(request, flow)
             return
         if method == "ACK":
-            return  # of a refusal sent without state, or of nothing
+            self._receive_stray(request, flow)
+            return
         if not self._acceptable(request, flow):
             return
         if self.user is not None:
             self.user.on_request(request, flow)
 
+    def _receive_stray(self, request: Request, flow: Flow) -> None:
+        """It names a dialog that is not there (section 12.2.2). An ACK may be that of a refusal sent without
+        state."""
+        if request.method == "ACK":
+            self.on_stray(flow, "ack")
+        else:
+            self.on_stray(flow, "request")
+            self.reply(request, flow, 481)
+
     def _acceptable(self, request: Request, flow: Flow) -> bool:
         """Method and extensions (section 8.2.1, 8.2.2); what is not acceptable is answered."""
         if f" {request.method}," in f" {ALLOW},":
             return True
+        self.on_stray(flow, "request")
         self.refuse_method(request, flow)
         return False
 
@@ -176,7 +201,7 @@ class Endpoint:
             self.open_server(cancel, flow).respond(self.response(cancel, 200))
             invite.cancelled(cancel)
         else:
-            self.reply(cancel, flow, 481)
+            self._receive_stray(cancel, flow)
 
     # --- for those above ------------------------------------------------------------------------------------
 

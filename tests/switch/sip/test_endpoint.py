@@ -494,3 +494,49 @@ def test_peers_are_told_the_advertised_address() -> None:
     flow6 = Flow("tcp", v6, Address("2001:db8::2", 5060))
     assert net.endpoint.contact(flow6) == "<sip:[2001:db8::1]:5060;transport=tcp>"
     assert net.endpoint.host(flow6) == "[2001:db8::1]"
+
+
+# --- strangers ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (request_bytes("ACK", "sip:b@x", "", {}), "ack"),
+        (request_bytes("ACK", "sip:b@x", "", {"To": "<sip:b@x>;tag=none"}), "ack"),
+        (request_bytes("BYE", "sip:b@x", "", {"To": "<sip:b@x>;tag=none"}), "request"),
+        (request_bytes("CANCEL", "sip:b@x", "", {}), "request"),
+        (request_bytes("SUBSCRIBE", "sip:b@x", "", {}), "request"),
+        (request_bytes("NEWMETHOD", "sip:b@x", "", {}), "request"),
+        (response_bytes(200), "response"),
+        (b"GET / HTTP/1.1\r\n\r\n", "unparsable"),
+        (request_bytes("OPTIONS", "sip:b@x", "", {"CSeq": "none"}), "unparsable"),
+        (request_bytes("OPTIONS", "sip:b@x", "", {}), ""),
+        (b"\r\n\r\n", ""),
+    ],
+)
+def test_what_belongs_to_nothing_is_told(net: Net, data: bytes, kind: str) -> None:
+    told: list[tuple[Flow, str]] = []
+    net.endpoint.on_stray = lambda flow, kind: told.append((flow, kind))
+    net.endpoint.receive(FLOW, data)
+    assert told == ([(FLOW, kind)] if kind else [])
+
+
+def test_a_message_of_a_dialog_or_transaction_is_expected(net: Net) -> None:
+    net.receive("INVITE", {"Call-ID": "c", "From": "<sip:a@x>;tag=a1"})
+    invite = request_bytes("INVITE", "sip:bob@example.com", "", {"Call-ID": "c"})
+    ack = request_bytes("ACK", "sip:bob@example.com", "", {"CSeq": "1 ACK"})
+    assert not net.endpoint.expects(invite)
+    net.open_invite()
+    assert net.endpoint.expects(invite)
+    assert net.endpoint.expects(ack)
+    bye = request_bytes("BYE", "sip:b@x", "", {"Call-ID": "c", "To": "<sip:b@x>;tag=t", "CSeq": "2 BYE"})
+    assert not net.endpoint.expects(bye)
+    net.endpoint.dialogs["c", "t"] = net
+    assert net.endpoint.expects(bye)
+    assert not net.endpoint.expects(bye.replace(b"Call-ID: c", b"Call-ID: d"))
+    transaction = net.endpoint.request(make_request("OPTIONS"), FLOW)
+    row, cseq = f"SIP/2.0/UDP x;branch={transaction.key[0]}", "1 OPTIONS"
+    assert net.endpoint.expects(response_bytes(200, {"Via": row, "CSeq": cseq}))
+    assert not net.endpoint.expects(response_bytes(200, {"Via": row, "CSeq": "1 INFO"}))
+    assert not net.endpoint.expects(b"rubbish")
