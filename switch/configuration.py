@@ -25,6 +25,7 @@ from switch.fraud.rules import Rule
 from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_MS, NS_PER_S, Address
 from switch.provision.zones import read_zones
+from switch.routing.bans import BanSettings
 from switch.routing.lines import Line
 from switch.routing.registrar import RegistrarLimits
 from switch.routing.trunks import TrunkSettings
@@ -32,6 +33,9 @@ from switch.settings import CallLimits, Settings
 from switch.sip.auth import Account, ha1
 from switch.sip.transaction.wire import Timing
 from switch.sip.uri import bracketed
+
+LATE_S = 60
+"""A phone that renews its registration as late as it may is still known to be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,16 @@ def settings_of(configuration: Configuration) -> Settings:
             sip.register_max_s,
             sip.register_default_s,
             listed_only=config.lines.devices == "listed",
+        ),
+        bans=BanSettings(
+            enabled=config.bans.enabled,
+            trusted=config.bans.trusted,
+            points=config.bans.points,
+            half_life_ns=config.bans.half_life_s * NS_PER_S,
+            delay_ns=config.bans.delay_ms * NS_PER_MS,
+            rate=config.bans.flood_rate,
+            burst=config.bans.flood_burst,
+            proof_ns=(sip.register_max_s + LATE_S) * NS_PER_S,
         ),
         timing=Timing(sip.t1_ms * NS_PER_MS, sip.t2_ms * NS_PER_MS, sip.t4_ms * NS_PER_MS),
         nonce_ttl_s=sip.nonce_ttl_s,

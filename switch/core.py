@@ -42,6 +42,7 @@ from switch.ports import (
     FlowFailed,
     Input,
     JournalState,
+    LiftBans,
     LiftMeasures,
     LineMeasure,
     MediaMeasured,
@@ -58,6 +59,8 @@ from switch.ports import (
 )
 from switch.reception import Reception, unsupported
 from switch.registration import Registration
+from switch.routing.bans import Bans
+from switch.routing.door import Door
 from switch.routing.identity import Identity
 from switch.routing.lines import Line, LineTable
 from switch.routing.registrar import Registrar
@@ -107,13 +110,16 @@ class Switch:
         )
         self.endpoint.user = self
         self.lines = LineTable.of(lines)
+        self.bans = Bans(settings.bans, spared=self._is_trusted, start=self.timers.start, note=self._note)
         self.identity = Identity(
             realm=settings.realm,
             nonce_ttl_s=settings.nonce_ttl_s,
             algorithms=settings.algorithms,
             entropy=entropy,
             lines=self.lines,
+            bans=self.bans,
         )
+        self.door = Door(self.endpoint, self.identity, self.bans, settings.emergency.numbers)
         self.registrar = Registrar(settings.registrar, self._append)
         self.fraud = FraudDesk(
             rules=settings.fraud,
@@ -125,7 +131,7 @@ class Switch:
             note=self._note,
             table=lambda: self.lines,
         )
-        self.registration = Registration(self.endpoint, self.identity, self.registrar, self.fraud)
+        self.registration = Registration(self.endpoint, self.identity, self.registrar, self.door, self.fraud)
         flows = [Flow("udp", address, address) for address in settings.listen]
         self.trunks = Trunks(settings.trunks, self.endpoint, flows, entropy.token)
         self.pool = PortPool(*settings.media_ports, entropy)
@@ -169,6 +175,7 @@ class Switch:
             calls=self.calls,
             context=self._context,
             watching=self.fraud,
+            door=self.door,
             journal_full=lambda: self._journal_full,
         )
         self.timers.start(_SWEEP_NS, self._sweep)
@@ -209,7 +216,8 @@ class Switch:
     def _receive(self, event: Input) -> None:
         match event:
             case Datagram():
-                self.endpoint.receive(event.flow, event.data)
+                if not (self.bans.shut and self.door.ignores(event.flow, event.data)):
+                    self.endpoint.receive(event.flow, event.data)
             case FlowFailed():
                 self.counters["send_failed"] += 1
                 self.endpoint.flow_failed(event.data)
@@ -232,6 +240,8 @@ class Switch:
                         call.end("line-ended")
             case LiftMeasures():
                 self.fraud.lift(event.user, event.by)
+            case LiftBans():
+                self.bans.lift(event.host, event.user)
             case StopCalls():
                 self._stopping = True
                 for call in self.calls:
@@ -271,6 +281,11 @@ class Switch:
         self.lines = LineTable.of(self.fraud.effective(lines))
         self.identity.lines = self.lines
         self.fraud.forget(user for user in old.by_user if user not in self.lines.by_user)
+        self.bans.forgive(
+            user
+            for user, line in old.by_user.items()
+            if user in self.lines.by_user and self.lines.by_user[user].account != line.account
+        )
         gone = [user for user in old.by_user if (line := self.lines.by_user.get(user)) is None or line.gone]
         renewed = [user for user, line in old.by_user.items() if line.secret_out and not self._is_out(user)]
         self.registrar.forget(gone + renewed)
@@ -303,6 +318,8 @@ class Switch:
         self._context.warned_sides = settings.limits.warned_sides
         self.identity.algorithms = settings.algorithms
         self.registrar.limits = settings.registrar
+        self.bans.replace(settings.bans)
+        self.door.numbers = settings.emergency.numbers
         self.trunks.replace(settings.trunks)
 
     def restore(
@@ -330,6 +347,7 @@ class Switch:
             reachable = Address(*state["flow"][1:3]) in self.settings.listen
             if user in self.lines.by_user and reachable:
                 self.registrar.restore(user, contact, expires_ns, state)
+                self.bans.proved(Address(*state["flow"][3:5]), user, self.timers.now.mono_ns)
         self.registrar.sweep(self.timers.now)
         orphans = list(orphans)
         charges = self.charging.charge_orphans(orphans, alive)
@@ -377,12 +395,15 @@ class Switch:
             elif request.method == "REFER":
                 self.endpoint.reply(request, flow, 403)  # R-POL-11: only who is in a call transfers it
             else:  # BYE and INFO outside a dialog
+                self.door.stranger(flow, "request")
                 self.endpoint.reply(request, flow, 481)
         except Malformed as error:
+            self.door.stranger(flow, "unparsable")
             self.endpoint.reply(request, flow, error.status, reason=error.reason)
 
     def _on_options(self, request: Request, flow: Flow) -> None:
         """A keep-alive or a question for what we can do (RFC 3261 section 11)."""
+        self.door.stranger(flow, "request")
         if "Require" in request.fields or "Proxy-Require" in request.fields:
             self.endpoint.reply(request, flow, 420, fields=unsupported(request))
             return
@@ -461,8 +482,15 @@ class Switch:
             self.counters["internal_error"] += 1
         self._notes.append(order)
 
+    def _is_trusted(self, host: str) -> bool:
+        """Whether no ban is for this host: a carrier, a gateway to a centre, a customer's own equipment."""
+        return (
+            self.lines.admitted_from(host) is not None or self.trunks.is_at(host) or self.gateways.is_at(host)
+        )
+
     def _sweep(self) -> None:
         self.registrar.sweep(self.timers.now)
+        self.bans.sweep(self.timers.now.mono_ns)
         self.charging.sweep()
         self.calls.sweep()
         self.fraud.look()

@@ -119,6 +119,14 @@ class EndLine:
 
 
 @dataclass(frozen=True, slots=True)
+class LiftBans:
+    """An operator lifts the bans of a source, or of one user at it; of all where both are empty."""
+
+    host: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StopCalls:
     """Take no more calls; with `end`, end the running ones too, and with `emergency` those for help as
     well."""
@@ -144,6 +152,7 @@ Input = (
     | JournalState
     | EndCall
     | EndLine
+    | LiftBans
     | StopCalls
     | LiftMeasures
 )

@@ -24,7 +24,8 @@ from switch.call.selfcare import SelfCare
 from switch.config.prompts import Prompt
 from switch.malformed import Malformed
 from switch.ports import NS_PER_MS, Append, CallEnded, CallerWithheld, Entropy, Flow, Moment
-from switch.routing.identity import Challenge, Denied, Identity
+from switch.routing.door import Door
+from switch.routing.identity import Denied, Identity
 from switch.routing.lines import Line
 from switch.routing.trunks import Trunks
 from switch.settings import Settings
@@ -61,6 +62,7 @@ class Reception:
         calls: RunningCalls,
         context: CallContext,
         watching: Watching,
+        door: Door,
         journal_full: Callable[[], bool],
     ) -> None:
         self.settings = settings
@@ -73,6 +75,7 @@ class Reception:
         self._calls = calls
         self._context = context
         self._watching = watching
+        self._door = door
         self._append = context.append
         self._sums = context.sums
         self._journal_full = journal_full
@@ -98,6 +101,7 @@ class Reception:
         if not (calls_for_help or from_centre):  # R-EMG-05: none of these stops a call for help
             answer = _unacceptable(request)
             if answer is not None:
+                self._door.stranger(flow, "request")
                 self._endpoint.reply(request, flow, answer[0], fields=answer[1])
                 return
         if calls_for_help and not _has_contact(request):
@@ -106,17 +110,16 @@ class Reception:
         elif not request.values("Contact"):
             raise Malformed(400, "Missing Contact")
         match self._gate.admit(request, flow, self._now):
-            case Challenge(rows):
-                self._endpoint.reply(request, flow, 401, fields={"WWW-Authenticate": rows})
-            case Denied():
-                self._watching.digest_failed(self._identity.user_of(request), flow.remote.host)
-                self._endpoint.reply(request, flow, 403)
             case Refusal() as why:
                 self._refuse(request, flow, why)
             case Service(line, feature):
                 self._serve(line, feature, request, flow)
             case Admission() as admission:
                 self._start(admission, request, flow)
+            case unproven:
+                if isinstance(unproven, Denied):
+                    self._watching.digest_failed(self._identity.user_of(request), flow.remote.host)
+                self._door.turn_away(request, flow, unproven, urgent=calls_for_help)
 
     def _start(self, admission: Admission, request: Request, flow: Flow) -> None:
         call = Call(self._context, self._entropy.token(96), admission)
@@ -220,10 +223,8 @@ class Reception:
         """A phone rehearses a call for help: it is told what would happen, and nobody is called
         (R-EMG-11)."""
         line = self._identity.identify(request, flow, self._now)
-        if isinstance(line, Challenge):
-            self._endpoint.reply(request, flow, 401, fields={"WWW-Authenticate": line.rows})
-        elif isinstance(line, Denied):
-            self._endpoint.reply(request, flow, 404)
+        if not isinstance(line, Line):
+            self._door.turn_away(request, flow, line, denied=404)
         elif line.user in self._rehearsing:
             self._endpoint.reply(request, flow, 486)
         else:

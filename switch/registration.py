@@ -7,7 +7,8 @@ from typing import Protocol
 
 from switch.malformed import Malformed
 from switch.ports import Flow
-from switch.routing.identity import Challenge, Denied, Identity
+from switch.routing.door import Door
+from switch.routing.identity import Denied, Identity
 from switch.routing.lines import Line
 from switch.routing.numbers import normalise
 from switch.routing.registrar import Registrar, UnlistedDevice
@@ -34,11 +35,17 @@ class Registration:
     """Answers every REGISTER. What can be answered without a password is answered without keeping state."""
 
     def __init__(
-        self, endpoint: Endpoint, identity: Identity, registrar: Registrar, watching: Watching
+        self,
+        endpoint: Endpoint,
+        identity: Identity,
+        registrar: Registrar,
+        door: Door,
+        watching: Watching,
     ) -> None:
         self._endpoint = endpoint
         self._identity = identity
         self._registrar = registrar
+        self._door = door
         self._watching = watching
 
         self.refused: Counter[str] = Counter()
@@ -52,21 +59,21 @@ class Registration:
         """
         unknown = token_set(request.rows("Require")) - {"path"}
         if unknown:
+            self._door.stranger(flow, "request")
             self._endpoint.reply(request, flow, 420, fields={"Unsupported": [", ".join(sorted(unknown))]})
             return
         parse_uri(request.uri)
         recipient = _address_of_record(request)
         now = self._endpoint.timers.now
         match self._identity.identify(request, flow, now):
-            case Challenge(rows):
-                self._endpoint.reply(request, flow, 401, fields={"WWW-Authenticate": rows})
-            case Denied():
-                self._watching.digest_failed(self._identity.user_of(request), flow.remote.host)
-                self._endpoint.reply(request, flow, 403)
             case Line() as line:
                 status, fields = self._carry_out(line, recipient.number(), request, flow)
                 response = self._endpoint.response(request, status, fields=fields)
                 self._endpoint.open_server(request, flow).respond(response)
+            case unproven:
+                if isinstance(unproven, Denied):
+                    self._watching.digest_failed(self._identity.user_of(request), flow.remote.host)
+                self._door.turn_away(request, flow, unproven)
 
     def _carry_out(self, line: Line, user: str, request: Request, flow: Flow) -> tuple[int, Fields]:
         """Only its own address-of-record may a line bind contacts to (section 10.3 step 4)."""

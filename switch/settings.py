@@ -13,6 +13,7 @@ from switch.config.prompts import Prompts
 from switch.fraud.rules import Rule
 from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_S, Address
+from switch.routing.bans import BanSettings
 from switch.routing.registrar import RegistrarLimits
 from switch.routing.trunks import TrunkSettings
 from switch.sip.transaction.wire import Timing
@@ -50,6 +51,7 @@ class Settings:
     trunks: tuple[TrunkSettings, ...] = ()
     limits: CallLimits = field(default_factory=CallLimits)
     registrar: RegistrarLimits = field(default_factory=RegistrarLimits)
+    bans: BanSettings = field(default_factory=BanSettings)
     timing: Timing = field(default_factory=Timing)
     nonce_ttl_s: int = 300
     algorithms: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"udp": ("MD5",)})

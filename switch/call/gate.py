@@ -26,7 +26,7 @@ from switch.call.reasons import refusal
 from switch.call.route import Routes
 from switch.malformed import Malformed
 from switch.ports import Flow, Moment
-from switch.routing.identity import Challenge, Denied, Identity
+from switch.routing.identity import Challenge, Identity, Unproven
 from switch.routing.lines import Line
 from switch.routing.numbers import COUNTRY, dialled_digits, normalise
 from switch.routing.plan import RoutePlan, Stage
@@ -115,9 +115,7 @@ class Gate:
         """A new configuration for new calls."""
         self._settings = self._routes.settings = self.help.settings = settings
 
-    def admit(
-        self, request: Request, flow: Flow, now: Moment
-    ) -> Admission | Service | Refusal | Challenge | Denied:
+    def admit(self, request: Request, flow: Flow, now: Moment) -> Admission | Service | Refusal | Unproven:
         """The decision about an INVITE that would start a call.
 
         Raises:
@@ -136,7 +134,7 @@ class Gate:
                 return caller
             return self._emergency(service, caller[0], request, now, hops, proven=caller[1])
         line = self._identity.identify(request, flow, now)
-        if isinstance(line, Challenge | Denied):
+        if not isinstance(line, Line):
             return line
         return self._from_line(line, service, request, now, hops)
 

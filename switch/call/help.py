@@ -72,7 +72,7 @@ class HelpDesk:
         """
         lines = self._identity.lines
         try:
-            known = self._identity.identify(request, flow, now)
+            known = self._identity.identify(request, flow, now, urgent=True)
             spoken_for = self._identity.user_of(request)
         except Malformed:  # From is no address
             known, spoken_for = self._identity.challenge(None, flow, now), ""

@@ -331,6 +331,21 @@ class Admin(Model):
     socket: Name = "belswitch.sock"
 
 
+class Bans(Model):
+    """Who is slowed and then ignored (`switch.routing.bans`): from `points` wrong passwords or users tried
+    on, and from twice as many; half of them are forgotten every `half_life_s`. Without proof of a password a
+    source may send `flood_burst` requests at once and `flood_rate` a second. Networks that are `trusted` are
+    never limited."""
+
+    enabled: bool = True
+    trusted: tuple[Source, ...] = ()
+    points: Annotated[int, Field(ge=1, le=1000)] = 5
+    half_life_s: Seconds = 600
+    delay_ms: Annotated[int, Field(ge=0, le=10_000)] = 1000
+    flood_rate: Annotated[int, Field(ge=1, le=100_000)] = 50
+    flood_burst: Count = 1000
+
+
 class EmergencyProvider(Model):
     """The operator of this switch, as a centre is told (RFC 7852 section 4.1): `id` is of `id_series`, and
     `contact` reaches people who help a centre day and night."""
@@ -380,6 +395,7 @@ class Settings(Model):
     lines: Lines = Lines()
     store: Store = Store()
     admin: Admin = Admin()
+    bans: Bans = Bans()
     emergency: Emergency = Emergency()
     notices: Notices = Notices()
     log: Log = Log()

@@ -41,8 +41,8 @@ UNTOUCHED = 4
 """Half-lives after which a calm score is forgotten."""
 MOST_POINTS = 4
 """Times the limit: nobody collects more than fades in two half-lives."""
-GIVEN_BACK = 3
-"""Tokens that a proof is worth: the challenge, the ACK of that, and the request itself."""
+GIVEN_BACK = 2
+"""Tokens that a proof is worth: those of the challenge and of its ACK."""
 
 WEIGHT = {"users": POINT, "unanswered": POINT // 10, "unparsable": POINT // 2, "flood": POINT // 10}
 """What a source gets by rule; a rule not named here takes a token only."""
@@ -115,8 +115,9 @@ class Bans:
     # --- what happened --------------------------------------------------------------------------------------
 
     def request(self, remote: Address, now_ns: int, rule: str = "") -> None:
-        """A message that may be anybody's takes a token. `rule` says what else is wrong with it."""
-        if not self.settings.enabled:
+        """A message that proves nothing takes a token; none of a port that proved itself. `rule` says what
+        else is wrong with it."""
+        if self._proofs.holds(remote, now_ns) or not self.settings.enabled:
             return
         source = self.source(remote.host)
         score = self._sources.find(source)
@@ -132,10 +133,13 @@ class Bans:
             self._blame(source, score, rule, WEIGHT[rule], now_ns)
 
     def asked(self, remote: Address, user: str, now_ns: int) -> None:
-        """A request without credentials, or with a stale nonce, will be challenged. That is no failure,
-        unless nothing comes of it."""
+        """A request without credentials, or with a stale nonce, will be challenged. That takes a token and is
+        no failure, unless nothing comes of it."""
+        if self._proofs.holds(remote, now_ns) or not self.settings.enabled:
+            return
+        self.request(remote, now_ns)
         source = self.source(remote.host)
-        if not self.settings.enabled or self._proofs.is_home(source, now_ns) or self._is_spared(remote.host):
+        if self._proofs.is_home(source, now_ns) or self._is_spared(remote.host):
             return
         pair = (source, user[:LONGEST_USER])
         if pair in self._open:
@@ -149,9 +153,10 @@ class Bans:
         self._ripen(now_ns)
 
     def failed(self, remote: Address, user: str, now_ns: int) -> None:
-        """A wrong digest."""
+        """A wrong digest; it takes a token, too."""
         if not self.settings.enabled or self._is_spared(remote.host):
             return
+        self.request(remote, now_ns)
         source = self.source(remote.host)
         pair = (source, user[:LONGEST_USER])
         self._open.pop(pair, None)
@@ -164,18 +169,13 @@ class Bans:
         """A right digest: a phone of ours is there."""
         if not self.settings.enabled:
             return
-        source, user = self.source(remote.host), user[:LONGEST_USER]
-        self._proofs.add(source, remote, user, now_ns)
-        score = self._sources.find(source)
-        if score is not None:
-            score.full_ns -= GIVEN_BACK * self._token_ns
-            if score.milli:
-                score.milli = 0
-                self._settle_source(source, score, now_ns)
-        if self._open:
-            self._open.pop((source, user), None)
-        if len(self._pairs) and (before := self._pairs.drop((source, user))) is not None:
-            self._left((source, user), before)
+        user = user[:LONGEST_USER]
+        if not self._proofs.is_fresh(remote, user, now_ns):
+            self._welcome(self.source(remote.host), remote, user, now_ns)
+        if self._pairs:
+            pair = (self.source(remote.host), user)
+            if self._pairs.find(pair) is not None:
+                self._left(pair, self._pairs.drop(pair))
 
     # --- what is done about it ------------------------------------------------------------------------------
 
@@ -195,10 +195,11 @@ class Bans:
         return "" if self._is_spared(remote.host) else rule
 
     def dropped(self, remote: Address, rule: str, now_ns: int) -> None:
-        """A message was not answered because of `rule`; going on like that makes it worse."""
+        """A datagram was dropped because of `rule`; going on like that makes it worse."""
         self.counters[f"ignored_{rule}"] += 1
         source = self.source(remote.host)
-        self._blame(source, self._sources.touch(source, now_ns), "flood", WEIGHT["flood"], now_ns)
+        score = self._sources.touch(source, now_ns)
+        self._blame(source, score, rule if rule in WEIGHT else score.why, WEIGHT["flood"], now_ns)
 
     def withholds(self, remote: Address, user: str, now_ns: int) -> bool:
         """Whether a request of this user is not to be answered, nor its digest looked at. To be asked only
@@ -209,6 +210,7 @@ class Bans:
             return False
         if pair in self._pending or source in self._pending:
             self.counters["ignored_slowed"] += 1
+            self.request(remote, now_ns)
             return True
         score = self._pairs.find(pair)
         if score is None:
@@ -216,7 +218,8 @@ class Bans:
         self._settle_pair(pair, score, now_ns)
         if score.state is not State.IGNORED:
             return False
-        self.dropped(remote, "user", now_ns)
+        self.counters["ignored_user"] += 1
+        self.request(remote, now_ns)
         return True
 
     def answer(self, remote: Address, user: str, send: Callable[[], None], now_ns: int) -> None:
@@ -289,11 +292,11 @@ class Bans:
         """Forget what there is against a source, or one user at it, or everybody; how many bans that were."""
         source = self.source(host) if host else ""
         before = sum(self.counts().values())
-        for pair, score in list(self._pairs):
+        for pair, score in self._pairs.items():
             if source in ("", pair[0]) and user in ("", pair[1]):
                 self._pairs.drop(pair)
                 self._left(pair, score)
-        for key, score in list(self._sources) if not user else ():
+        for key, score in self._sources.items() if not user else ():
             if source in ("", key):
                 self._sources.drop(key)
                 self.shut.pop(key, None)
@@ -302,8 +305,10 @@ class Bans:
 
     def forgive(self, users: Iterable[str]) -> None:
         """These users have other passwords now: what was wrong may be right."""
+        if not self._pairs:
+            return
         changed = set(users)
-        for pair, score in list(self._pairs):
+        for pair, score in self._pairs.items():
             if pair[1] in changed:
                 self._pairs.drop(pair)
                 self._left(pair, score)
@@ -329,6 +334,17 @@ class Bans:
         if host != self._known[0]:
             self._known = host, _network_of(host)
         return self._known[1]
+
+    def _welcome(self, source: str, remote: Address, user: str, now_ns: int) -> None:
+        """A phone of ours is there, as was not known or not for sure: nothing is held against its source any
+        more, and the tokens it took are given back."""
+        self._proofs.add(source, remote, user, now_ns)
+        self._open.pop((source, user), None)
+        score = self._sources.find(source)
+        if score is not None:
+            score.full_ns -= GIVEN_BACK * self._token_ns
+            score.milli = 0
+            self._settle_source(source, score, now_ns)
 
     def _blame(self, source: str, score: Score, rule: str, milli: int, now_ns: int) -> None:
         if not self._proofs.is_home(source, now_ns):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from switch.malformed import Malformed
 from switch.ports import Entropy, Flow, Moment
+from switch.routing.bans import Bans
 from switch.routing.lines import Line, LineTable
 from switch.sip.auth import Authenticator, Verdict
 from switch.sip.message import Request
@@ -30,6 +31,15 @@ class Denied:
     """The credentials are wrong, whoever they name: answer 403."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Too many were wrong: nothing is looked at and nothing answered (`switch.routing.bans`)."""
+
+
+Unproven = Challenge | Denied | Ignored
+"""What becomes of a request whose sender did not say who it is."""
+
+
 class Identity:
     """Finds the line behind a request."""
 
@@ -41,20 +51,31 @@ class Identity:
         algorithms: Mapping[str, tuple[str, ...]],
         entropy: Entropy,
         lines: LineTable,
+        bans: Bans,
     ) -> None:
         self.lines = lines
         self.algorithms = algorithms
         self.outcomes: Counter[str] = Counter()
+        self._bans = bans
         self._authenticator = Authenticator(realm=realm, nonce_ttl_s=nonce_ttl_s, entropy=entropy)
         self._secret = entropy.token(256).encode()
 
-    def identify(self, request: Request, flow: Flow, now: Moment) -> Line | Challenge | Denied:
-        """The line that sends this request, or what to answer instead."""
+    def identify(
+        self, request: Request, flow: Flow, now: Moment, *, urgent: bool = False
+    ) -> Line | Challenge | Denied | Ignored:
+        """The line that sends this request, or what to answer instead; `urgent`, from a banned sender as
+        well.
+
+        Raises:
+            Malformed: From is no SIP URI (400).
+        """
         line = self.lines.admitted_from(flow.remote.host)
         if line is not None:
             return line
         credentials = self._authenticator.credentials(request)
         user = credentials["username"] if credentials is not None else claimed_user(request)
+        if self._bans.held and not urgent and self._bans.withholds(flow.remote, user, now.mono_ns):
+            return Ignored()
         line = self.lines.by_user.get(user)
         decoy = self.lines.decoy(user, self._secret)  # made for known users too: the same work for everybody
         account = line.account if line is not None else decoy
@@ -62,9 +83,13 @@ class Identity:
         verdict = self._authenticator.check(request, credentials, account, offered, now.wall_ns)
         self.outcomes[verdict.value] += 1
         if verdict is Verdict.RIGHT and line is not None:
+            self._bans.proved(flow.remote, user, now.mono_ns)
             return line
         if verdict is Verdict.WRONG:
+            self._bans.failed(flow.remote, user, now.mono_ns)
             return Denied()
+        if not urgent:
+            self._bans.asked(flow.remote, user, now.mono_ns)
         stale = verdict is Verdict.STALE
         return Challenge(self._authenticator.challenge(offered, now.wall_ns, stale=stale))
 

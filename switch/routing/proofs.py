@@ -13,6 +13,9 @@ from switch.ports import Address
 MOST_PROOFS = 100_000
 """Sources that are remembered, and as many ports; the oldest go first."""
 
+FRESH = 64
+"""A proof is renewed after this part of the time it lasts: most are none the newer for it."""
+
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
@@ -29,6 +32,11 @@ class Proofs:
         """A right digest of `user` came from there."""
         _renew(self._homes, source, now_ns)
         _renew(self._ports, port, (now_ns, user))
+
+    def is_fresh(self, port: Address, user: str, now_ns: int) -> bool:
+        """Whether the last one came so lately that another need not be added."""
+        proof = self._ports.get(port)
+        return proof is not None and now_ns - proof[0] < self.lasts_ns // FRESH and proof[1] == user
 
     def revoke(self, port: Address, user: str) -> None:
         """A wrong one did: this port is not that user's any more."""

@@ -8,7 +8,7 @@ equals, whoever was heard of lately.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Generic, TypeVar
 
@@ -74,16 +74,16 @@ class Scores(Generic[_K]):
     def __init__(self, most: int, evicted: Callable[[_K, Score], None]) -> None:
         self.most = most
         self._evicted = evicted
-        self._shelves: tuple[OrderedDict[_K, Score], ...] = tuple(OrderedDict() for _ in State)
+        self._scores: dict[_K, Score] = {}
+        self._shelves: tuple[OrderedDict[_K, None], ...] = tuple(OrderedDict() for _ in State)
 
     def __len__(self) -> int:
         """How many there are."""
-        return sum(map(len, self._shelves))
+        return len(self._scores)
 
-    def __iter__(self) -> Iterator[tuple[_K, Score]]:
-        """All of them, ignored ones first."""
-        for shelf in reversed(self._shelves):
-            yield from shelf.items()
+    def items(self) -> list[tuple[_K, Score]]:
+        """All of them, as they are now."""
+        return list(self._scores.items())
 
     def count(self, state: State) -> int:
         """How many are in a state."""
@@ -91,47 +91,48 @@ class Scores(Generic[_K]):
 
     def banned(self) -> list[tuple[_K, Score]]:
         """Those slowed or ignored, as they are now."""
-        return [*self._shelves[State.SLOWED].items(), *self._shelves[State.IGNORED].items()]
+        keys = [*self._shelves[State.SLOWED], *self._shelves[State.IGNORED]]
+        return [(key, self._scores[key]) for key in keys]
 
     def find(self, key: _K) -> Score | None:
         """The score of a key, if it has one."""
-        for shelf in self._shelves:
-            score = shelf.get(key)
-            if score is not None:
-                return score
-        return None
+        return self._scores.get(key)
 
     def touch(self, key: _K, now_ns: int) -> Score:
         """The score of a key that was heard of, a fresh one if need be."""
-        for shelf in self._shelves:
-            score = shelf.get(key)
-            if score is not None:
-                shelf.move_to_end(key)
-                return score
-        if len(self) >= self.most:
-            self._evicted(*next(shelf for shelf in self._shelves if shelf).popitem(last=False))
-        score = self._shelves[State.CALM][key] = Score(now_ns)
+        score = self._scores.get(key)
+        if score is not None:
+            self._shelves[score.state].move_to_end(key)
+            return score
+        if len(self._scores) >= self.most:
+            oldest = next(iter(next(filter(None, self._shelves))))
+            self._evicted(oldest, self.drop(oldest))
+        score = self._scores[key] = Score(now_ns)
+        self._shelves[State.CALM][key] = None
         return score
 
     def move(self, key: _K, score: Score, state: State, now_ns: int) -> None:
         """Another state from now on."""
         del self._shelves[score.state][key]
-        self._shelves[state][key] = score
+        self._shelves[state][key] = None
         score.state, score.since_ns = state, now_ns
 
-    def drop(self, key: _K) -> Score | None:
-        """Forget a key; what it had."""
-        for shelf in self._shelves:
-            score = shelf.pop(key, None)
-            if score is not None:
-                return score
-        return None
+    def drop(self, key: _K) -> Score:
+        """Forget a key; what it had.
+
+        Raises:
+            KeyError: it had nothing.
+        """
+        score = self._scores.pop(key)
+        del self._shelves[score.state][key]
+        return score
 
     def forget(self, before_ns: int, now_ns: int) -> None:
         """Drop calm ones that nobody added to since `before_ns`, when their bucket is full."""
         shelf = self._shelves[State.CALM]
         while shelf:
-            key, score = next(iter(shelf.items()))
+            key = next(iter(shelf))
+            score = self._scores[key]
             if score.seen_ns >= before_ns or score.full_ns > now_ns:
                 return
-            del shelf[key]
+            self.drop(key)

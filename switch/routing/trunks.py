@@ -126,6 +126,15 @@ class Trunks:
             return next((owner for network, owner in self._networks if address in network), None)
         return trunk
 
+    def is_at(self, host: str) -> bool:
+        """Whether a trunk is reached at this address, or its calls may come from there, whatever the port."""
+        if any(host in trunk.hosts for trunk in self._trunks.values()):
+            return True
+        if not self._networks:
+            return False
+        address = ip_address(host.partition("%")[0])
+        return any(address in network for network, _ in self._networks)
+
     def candidates(
         self, number: str, running: Callable[[str], int], *, voicemail: bool = False
     ) -> list[Trunk]:

@@ -22,6 +22,7 @@ from switch.config.prompts import Prompt, Prompts
 from switch.configuration import Configuration, line_of, load, settings_of
 from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_MS, NS_PER_S, Address
+from switch.routing.bans import BanSettings
 from switch.routing.registrar import RegistrarLimits
 from switch.routing.trunks import TrunkSettings
 from switch.settings import CallLimits, Settings
@@ -63,6 +64,15 @@ CALLS: dict[str, Any] = {
     "max_per_line": 5,
     "stop": "end",
     "stop_wait_s": 9,
+}
+BANS: dict[str, Any] = {
+    "enabled": False,
+    "trusted": ["192.0.2.128/25", "2001:db8:2::1"],
+    "points": 7,
+    "half_life_s": 333,
+    "delay_ms": 1500,
+    "flood_rate": 20,
+    "flood_burst": 99,
 }
 PROVIDER: dict[str, Any] = {
     "name": "Example Telecom",
@@ -111,6 +121,7 @@ def configured(**changes: Any) -> Configuration:
         "media": MEDIA,
         "calls": CALLS,
         "lines": {"devices": "listed", "quarantine_days": 30},
+        "bans": BANS,
         "emergency": {"unknown_sources": "never", "provider": PROVIDER},
         "trunks": [TRUNK],
     }
@@ -159,6 +170,16 @@ def test_every_field_arrives() -> None:
             ring_ns=21 * NS_PER_S, no_answer_ns=99 * NS_PER_S, max_s=3601, max_calls=444, warned_sides=(0, 1)
         ),
         registrar=RegistrarLimits(31, 3333, 1111, listed_only=True),
+        bans=BanSettings(
+            enabled=False,
+            trusted=(ip_network("192.0.2.128/25"), ip_network("2001:db8:2::1")),
+            points=7,
+            half_life_ns=333 * NS_PER_S,
+            delay_ns=1500 * NS_PER_MS,
+            rate=20,
+            burst=99,
+            proof_ns=3393 * NS_PER_S,
+        ),
         timing=Timing(250 * NS_PER_MS, 2000 * NS_PER_MS, 2500 * NS_PER_MS),
         nonce_ttl_s=111,
         algorithms={"udp": ("SHA-256", "MD5")},

@@ -21,7 +21,7 @@ from switch.core import Switch
 from switch.malformed import Malformed
 from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_S, Address, Flow, Moment
-from switch.routing.identity import Challenge, Denied
+from switch.routing.identity import Challenge, Unproven
 from switch.routing.lines import Line
 from switch.routing.plan import Target
 from switch.routing.trunks import TrunkSettings
@@ -155,7 +155,7 @@ class Desk:
         fields: Mapping[str, Row] | None = None,
         *,
         now: Moment = OFF_PEAK,
-    ) -> Admission | Refusal | Challenge | Denied:
+    ) -> Admission | Refusal | Unproven:
         """The decision about an INVITE."""
         if ":" not in uri:
             uri = f"sip:{uri}@{DOMAIN}"
@@ -177,7 +177,7 @@ class Desk:
         return decision
 
 
-def told(decision: Admission | Refusal | Challenge | Denied) -> str:
+def told(decision: Admission | Refusal | Unproven) -> str:
     """A decision in two words."""
     match decision:
         case Admission():

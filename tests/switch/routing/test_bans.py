@@ -39,20 +39,17 @@ class Watch:
 
     def ask(self, remote: Address = SCANNER, user: str = "alice") -> None:
         """A request without credentials."""
-        self.bans.request(remote, self.now_ns)
         self.bans.asked(remote, user, self.now_ns)
 
     def fail(self, remote: Address = SCANNER, user: str = "alice", times: int = 1) -> None:
         """A challenge answered wrongly."""
         for _ in range(times):
             self.ask(remote, user)
-            self.bans.request(remote, self.now_ns)
             self.bans.failed(remote, user, self.now_ns)
 
     def prove(self, remote: Address = OFFICE, user: str = "alice") -> None:
         """A challenge answered rightly."""
         self.ask(remote, user)
-        self.bans.request(remote, self.now_ns)
         self.bans.proved(remote, user, self.now_ns)
 
     def answers(self, remote: Address = SCANNER, user: str = "alice") -> str:
@@ -304,7 +301,9 @@ def test_a_flood_out_of_an_office_leaves_its_phones_alone(watch: Watch) -> None:
 
 @pytest.mark.parametrize("how", ["trusted", "spared", "disabled"])
 def test_nobody_who_is_trusted_is_limited(how: str) -> None:
-    watch = Watch(trusted=(ip_network("192.0.2.64/26"),) if how == "trusted" else (), enabled=how != "disabled")
+    watch = Watch(
+        trusted=(ip_network("192.0.2.64/26"),) if how == "trusted" else (), enabled=how != "disabled"
+    )
     if how == "spared":
         watch.spared.add(SCANNER.host)
     watch.fail(times=100)

@@ -8,7 +8,8 @@ import pytest
 
 from switch.malformed import Malformed
 from switch.ports import Address
-from switch.routing.identity import Challenge, Denied, Identity, claimed_user
+from switch.routing.bans import Bans, BanSettings
+from switch.routing.identity import Challenge, Denied, Identity, Ignored, claimed_user
 from switch.routing.lines import Line, LineTable
 from switch.sip.auth import answer
 from tests.switch.routing.support import REALM, make_line
@@ -22,7 +23,10 @@ URI = "sip:switch.example"
 def identity_of(*lines: Line) -> Identity:
     offered = {"udp": ("MD5",), "tls": ("MD5", "SHA-256")}
     table = LineTable.of(lines)
-    return Identity(realm=REALM, nonce_ttl_s=300, algorithms=offered, entropy=Chance(), lines=table)
+    bans = Bans(BanSettings(), spared=lambda _host: False, start=lambda *_: None, note=lambda _note: None)
+    return Identity(
+        realm=REALM, nonce_ttl_s=300, algorithms=offered, entropy=Chance(), lines=table, bans=bans
+    )
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def identity() -> Identity:
 
 def ask(
     identity: Identity, value: str | None = None, user: str = "alice", now_ms: int = 0
-) -> Line | Challenge | Denied:
+) -> Line | Challenge | Denied | Ignored:
     fields = {"Authorization": value, "From": f"<sip:{user}@switch.example>;tag=1"}
     return identity.identify(make_request("REGISTER", URI, fields=fields), FLOW, at(now_ms))
 

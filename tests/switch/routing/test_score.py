@@ -94,4 +94,4 @@ def test_what_is_calm_and_old_is_forgotten() -> None:
     scores.move("banned", scores.touch("banned", 0), State.SLOWED, 0)
     scores.touch("new", 100)
     scores.forget(before_ns=50, now_ns=100)
-    assert [key for key, _ in scores] == ["banned", "new"]
+    assert [key for key, _ in scores.items()] == ["banned", "new"]
