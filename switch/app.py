@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from operator import attrgetter
 from typing import Any
 
@@ -40,6 +41,7 @@ from switch.ports import (
     EndLine,
     Entropy,
     JournalState,
+    LiftBans,
     LiftMeasures,
     Note,
     RelayDied,
@@ -127,6 +129,8 @@ class App:
             "end_line": self._do_end_line,
             "forward": self._do_forward,
             "lift": self._do_lift,
+            "bans": self._do_bans,
+            "unban": self._do_unban,
             "reload": self._do_reload,
             "reload_lines": self._do_reload_lines,
         }
@@ -347,6 +351,24 @@ class App:
             await asyncio.wait_for(self.journal.flush(), LIFTED_WITHIN_S)
         return count
 
+    async def _do_bans(self, _request: Mapping[str, Any]) -> list[dict[str, Any]]:
+        bans = self.core.bans.view(self.clock.moment())
+        self.driver.settle()
+        return bans
+
+    async def _do_unban(self, request: Mapping[str, Any]) -> int:
+        source, user = str(request.get("source") or ""), str(request.get("user") or "")
+        try:
+            host = str(ip_address(source.partition("/")[0])) if source else ""
+        except ValueError:
+            raise OperatorError(f"{source} is no address") from None
+        before = len(await self._do_bans({}))
+        self.driver.feed(LiftBans(host, user))
+        lifted = before - len(await self._do_bans({}))
+        if source and not lifted:
+            raise OperatorError(f"there is no ban of {f'{user} at ' if user else ''}{source}")
+        return lifted
+
     async def _do_reload(self, _request: Mapping[str, Any]) -> str:
         faults = await self.reload()
         if faults:
@@ -395,6 +417,7 @@ class App:
             "threshold": self.log.warning,
             "fraud": self.log.warning,
             "fraud_lifted": self.log.info,
+            "ban": self.log.warning,
         }
         levels.get(note.event, self.log.debug)(note.event, **note.facts)
 

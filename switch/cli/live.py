@@ -1,4 +1,5 @@
-"""`belswitch calls`, `registrations`, `status` and `end`: a running switch, through the operator's socket."""
+"""`belswitch calls`, `registrations`, `status`, `end`, `bans` and `unban`: a running switch, through the
+operator's socket."""
 
 from __future__ import annotations
 
@@ -9,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from switch.cli.common import ConfigOption, JsonOption, ask_switch, console, load_config, print_json, run
+from switch.cli.common import (
+    MISUSED,
+    ConfigOption,
+    JsonOption,
+    ask_switch,
+    console,
+    fail,
+    load_config,
+    print_json,
+    run,
+)
 
 if TYPE_CHECKING:
     from switch.config.model import Config
@@ -79,3 +90,27 @@ def end(
     """End a running call; its record says that the operator did."""
     run(ask_switch(load_config(config)[1], "end", call_id=call_id))
     print(f"ended {call_id}")
+
+
+def bans(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Who is slowed or ignored now, and why; the latest first."""
+    rows: list[dict[str, Any]] = run(ask_switch(load_config(config)[1], "bans"))
+    if json:
+        print_json(rows)
+        return
+    from switch.cli.tables import bans_table
+
+    console().print(bans_table(rows))
+
+
+def unban(
+    source: Annotated[str, typer.Argument(help="As `belswitch bans` shows it, or an address in it.")] = "",
+    user: Annotated[str, typer.Option(metavar="USER", help="Only the ban of this user at that source.")] = "",
+    everybody: Annotated[bool, typer.Option("--all", help="Every ban there is.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Lift the bans of a source and of the users at it; what they did is forgotten."""
+    if bool(source) == everybody or (user and everybody):
+        fail("unban takes a SOURCE, with or without --user, or --all", MISUSED)
+    lifted = run(ask_switch(load_config(config)[1], "unban", source=source, user=user))
+    print(f"{lifted} ban{'' if lifted == 1 else 's'} lifted")

@@ -14,7 +14,7 @@ from switch.cli.fraud import group as fraud
 from switch.cli.lab import lab
 from switch.cli.line import group as line
 from switch.cli.line_state import restrict, resume, suspend, terminate
-from switch.cli.live import calls, end, registrations, status
+from switch.cli.live import bans, calls, end, registrations, status, unban
 from switch.cli.malicious import malicious
 from switch.cli.port import group as port
 from switch.cli.rate import rate
@@ -52,7 +52,8 @@ def _root(
     pass
 
 
-for command in (lab, serve, check, calls, registrations, status, end, cdr, usage, rate, explain, malicious):
+live = (calls, registrations, status, end, bans, unban)
+for command in (lab, serve, check, *live, cdr, usage, rate, explain, malicious):
     cli.command()(command)
 for state in (suspend, restrict, resume, terminate):
     line.command()(state)

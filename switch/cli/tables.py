@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from xml.dom.minidom import parseString
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +20,7 @@ _STATE = {"trying": "yellow", "ringing": "yellow", "answered": "green"}
 _OUTCOME = {"answered": "green", "refused": "red", "failed": "red", "rejected": "red"}
 _LINE_STATE = {"active": "green", "limited": "yellow", "restricted": "yellow"}
 _FRAUD = {"alert": "yellow", "block": "red", "suspend": "bold red"}
+_BANNED = {"slowed": "yellow", "ignored": "red"}
 _ROUTED = {
     "emergency": "an emergency service, answered by a centre",
     "helpline": "a free helpline, over ordinary trunks",
@@ -132,6 +134,25 @@ def marked_table(rows: Iterable[Row]) -> Table:
             row["trunk"] or "-",
             local_time(row["at_ms"]),
             row["call_id"],
+        )
+    return table
+
+
+def bans_table(bans: Sequence[Row]) -> Table:
+    """Who is slowed or ignored; without a user it is the source as a whole."""
+    table = _table("")
+    for name in ("Source", "User", "State", "Points", "Since", "Last seen", "Why"):
+        justify: Literal["left", "right"] = "right" if name == "Points" else "left"
+        table.add_column(name, no_wrap=name != "User", overflow="fold", justify=justify)
+    for ban in bans:
+        table.add_row(
+            ban["source"],
+            escape(ban["user"]) or "-",
+            Text(ban["state"], _BANNED.get(ban["state"], "")),
+            f"{ban['points']:.1f}",
+            local_time(ban["since_ms"]),
+            local_time(ban["seen_ms"]),
+            ban["why"],
         )
     return table
 

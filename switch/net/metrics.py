@@ -78,6 +78,7 @@ class AppCollector(Collector):
         """All families."""
         yield from self._calls()
         yield from self._sip()
+        yield from self._bans()
         yield from self._media()
         yield from self._records()
         yield from self._notices()
@@ -255,6 +256,26 @@ class AppCollector(Collector):
         )
         yield _gauge(
             "belswitch_event_loop_lag_seconds", "How late the event loop last ran.", self._app.loop_lag_s
+        )
+
+    def _bans(self) -> Iterator[Metric]:
+        bans = self._app.core.bans
+        now = GaugeMetricFamily("belswitch_bans", "Who is banned now.", labels=["kind", "state"])
+        ever = CounterMetricFamily("belswitch_bans_imposed", "Bans there were.", labels=["kind", "state"])
+        for (kind, state), count in bans.counts().items():
+            now.add_metric([kind, state], count)
+            ever.add_metric([kind, state], bans.imposed[kind, state])
+        yield now
+        yield ever
+        yield _labelled(
+            "belswitch_ban_ignored",
+            "Datagrams that a ban left without an answer.",
+            "reason",
+            {rule: bans.counters[f"ignored_{rule}"] for rule in ("source", "flood", "user", "slowed")},
+        )
+        yield _counter("belswitch_ban_delayed", "Answers that a ban delayed.", bans.counters["delayed"])
+        yield _counter(
+            "belswitch_ban_evictions", "Scores pushed out for lack of room.", bans.counters["evicted"]
         )
 
     def _media(self) -> Iterator[Metric]:

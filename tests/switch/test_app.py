@@ -427,6 +427,28 @@ async def test_the_operator_sees_calls_and_ends_one(running: Site) -> None:
 # --- the journal --------------------------------------------------------------------------------------------
 
 
+async def test_the_operator_sees_bans_and_lifts_them(running: Site) -> None:
+    for number in range(20):  # of who never answers a challenge
+        phone = Phone("127.0.0.4")
+        for method in ("PUBLISH /", "PUBLISH x"):
+            phone.send(Sip(f"{method} SIP/2.0 {number}", []), running.port)
+        phone.sock.close()
+    await until(lambda: running.app.core.bans.shut)
+    (ban,) = await ask(running.socket, "bans")
+    assert (ban["source"], ban["user"], ban["state"], ban["why"]) == (
+        *("127.0.0.4", "", "ignored", "unparsable"),
+    )
+    assert 'belswitch_bans{kind="source",state="ignored"} 1.0' in (await running.http("/metrics"))[1]
+    notes = running.log.facts("ban")
+    assert [note["state"] for note in notes] == ["slowed", "ignored"]
+    for source, fault in (("127.0.0.5", "there is no ban of 127.0.0.5"), ("x", "x is no address")):
+        with pytest.raises(OperatorError, match=fault):
+            await ask(running.socket, "unban", source=source)
+    assert await ask(running.socket, "unban", source="127.0.0.4") == 1
+    assert await ask(running.socket, "bans") == []
+    assert await ask(running.socket, "unban") == 0
+
+
 async def test_a_full_journal_refuses_new_calls_and_says_so_until_there_is_room(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

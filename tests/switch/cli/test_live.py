@@ -14,7 +14,7 @@ from typer.testing import Result
 from switch.net.operator import OperatorError, OperatorListener
 from tests.switch.cli.conftest import Command
 from tests.switch.cli.test_line import PASSWORD, SHOP, WHERE
-from tests.switch.cli.test_tables import CALL
+from tests.switch.cli.test_tables import BAN, CALL
 
 
 class Operator:
@@ -31,6 +31,8 @@ class Operator:
                 "reload_lines": self._with(1),
                 "end": self._end,
                 "end_line": self._end_line,
+                "bans": self._with([BAN]),
+                "unban": self._unban,
             }
         )
 
@@ -46,6 +48,12 @@ class Operator:
             raise OperatorError("unknown request")  # as one that knows no such request
         self.asked.append(f"end_line {request['user']}")
         return 1
+
+    async def _unban(self, request: Mapping[str, Any]) -> int:
+        self.asked.append(f"unban {request['source']}/{request['user']}")
+        if request["source"] == "192.0.2.9":
+            raise OperatorError("there is no ban of 192.0.2.9")
+        return 2 if not request["user"] else 1
 
     async def _end(self, request: Mapping[str, Any]) -> str:
         if request["call_id"] != "c1":
@@ -93,6 +101,25 @@ async def test_end_ends_one_call(operator: Operator, belswitch: Command) -> None
     assert (result.exit_code, result.stderr) == (1, "belswitch: no call c2 is running\n")
 
 
+async def test_bans_in_a_table_and_as_json(operator: Operator, belswitch: Command) -> None:
+    assert json.loads((await ask(belswitch, "bans", "--json")).stdout) == [BAN]
+    assert "192.0.2.66" in (await ask(belswitch, "bans")).stdout
+    assert operator.asked == ["bans", "bans"]
+
+
+async def test_unban_lifts_those_of_a_source_of_a_user_there_or_all(
+    operator: Operator, belswitch: Command
+) -> None:
+    assert (await ask(belswitch, "unban", "192.0.2.66")).stdout == "2 bans lifted\n"
+    assert (await ask(belswitch, "unban", "192.0.2.66", "--user", "desk")).stdout == "1 ban lifted\n"
+    assert (await ask(belswitch, "unban", "--all")).stdout == "2 bans lifted\n"
+    assert operator.asked == ["unban 192.0.2.66/", "unban 192.0.2.66/desk", "unban /"]
+    result = await ask(belswitch, "unban", "192.0.2.9")
+    assert (result.exit_code, result.stderr) == (1, "belswitch: there is no ban of 192.0.2.9\n")
+    for wrong in ([], ["192.0.2.66", "--all"], ["--user", "desk"], ["--all", "--user", "desk"]):
+        assert (await ask(belswitch, "unban", *wrong)).exit_code == 2
+
+
 async def test_a_changed_line_is_told_to_the_running_switch(operator: Operator, belswitch: Command) -> None:
     result = await ask(belswitch, *SHOP, *WHERE, stdin=f"{PASSWORD}\n")
     assert result.exit_code == 0, result.stderr
@@ -101,7 +128,15 @@ async def test_a_changed_line_is_told_to_the_running_switch(operator: Operator, 
 
 
 def test_without_a_switch_they_fail_and_say_so(belswitch: Command, directory: Path) -> None:
-    for command in (["calls"], ["calls", "--json"], ["registrations"], ["status"], ["end", "c1"]):
+    for command in (
+        ["calls"],
+        ["calls", "--json"],
+        ["registrations"],
+        ["status"],
+        ["end", "c1"],
+        ["bans"],
+        ["unban", "--all"],
+    ):
         result = belswitch(*command)
         assert result.exit_code == 1
         assert result.stdout == ""

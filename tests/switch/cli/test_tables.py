@@ -26,6 +26,15 @@ CALL = {
     "cut_reason": "limit",
     "emergency": False,
 }
+BAN = {
+    "source": "192.0.2.66",
+    "user": "desk[bold]",
+    "state": "ignored",
+    "points": 10.4,
+    "since_ms": 1_795_233_639_824,
+    "seen_ms": 1_795_233_699_824,
+    "why": "digest",
+}
 RECORD = {
     "invited_ms": 1_795_233_639_824,
     "caller": "+3216234567",
@@ -147,3 +156,13 @@ def test_registrations_and_lines_fit_a_row_each() -> None:
     }
     row = row_of(tables.lines_table([line]))
     assert row == ["+3216234567", "(+1)", "desk", "desk", "classic", "anytime,", "24-belgium", "active"]
+
+
+def test_a_ban_says_who_since_when_and_why() -> None:
+    row = next(line for line in drawn(tables.bans_table([BAN])).splitlines() if "192.0.2.66" in line)
+    assert row.split() == [
+        *("192.0.2.66", "desk[bold]", "ignored", "10.4"),
+        *("2026-11-21", "05:00:39", "2026-11-21", "05:01:39", "digest"),
+    ]
+    whole = drawn(tables.bans_table([BAN | {"user": "", "state": "slowed", "why": "users"}]))
+    assert "192.0.2.66   -      slowed" in whole

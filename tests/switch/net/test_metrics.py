@@ -179,6 +179,22 @@ def test_seconds_are_counted_by_who_paid_for_them(scrape: Scrape) -> None:
     }
 
 
+def test_bans_are_counted(scrape: Scrape) -> None:
+    world = scrape.world
+    mallory = world.party("mallory", line="alice", password="guess")
+    for _ in range(20):
+        mallory.register()
+        world.run(4000)
+    series = scrape()
+    assert value(series, "bans", kind="user", state="ignored") == 1
+    assert value(series, "bans", kind="source", state="ignored") == 0
+    assert value(series, "bans_imposed_total", kind="user", state="slowed") == 1
+    assert value(series, "bans_imposed_total", kind="user", state="ignored") == 1
+    assert value(series, "ban_delayed_total") > 5
+    assert value(series, "ban_ignored_total", reason="user") > 5
+    assert value(series, "ban_evictions_total") == 0
+
+
 def test_notices_are_counted_where_there_is_an_endpoint_for_them(scrape: Scrape) -> None:
     series = scrape()
     assert value(series, "notices_sent_total") == 10
@@ -275,4 +291,7 @@ def test_no_label_holds_a_number_or_a_call(scrape: Scrape) -> None:
                 "outcome",
                 "reason",
             ) or (name in ("gateway", "service", "source", "trunk", "verdict", "zone"))
+            assert name in ("class", "direction", "flag", "kind", "le", "method", "outcome", "reason") or (
+                name in ("gateway", "service", "source", "state", "trunk", "verdict", "zone")
+            )
             assert not re.search(r"\d{4}", text) or name == "le", (name, text)
