@@ -428,16 +428,13 @@ async def test_the_operator_sees_calls_and_ends_one(running: Site) -> None:
 
 
 async def test_the_operator_sees_bans_and_lifts_them(running: Site) -> None:
-    for number in range(20):  # of who never answers a challenge
-        phone = Phone("127.0.0.4")
-        for method in ("PUBLISH /", "PUBLISH x"):
-            phone.send(Sip(f"{method} SIP/2.0 {number}", []), running.port)
-        phone.sock.close()
+    scanner = Phone("127.0.0.4")
+    for _ in range(40):
+        scanner.send(Sip("GET / HTTP/1.1"), running.port)
+    scanner.sock.close()
     await until(lambda: running.app.core.bans.shut)
     (ban,) = await ask(running.socket, "bans")
-    assert (ban["source"], ban["user"], ban["state"], ban["why"]) == (
-        *("127.0.0.4", "", "ignored", "unparsable"),
-    )
+    assert [ban[key] for key in ("source", "user", "why")] == ["127.0.0.4", "", "unparsable"]
     assert 'belswitch_bans{kind="source",state="ignored"} 1.0' in (await running.http("/metrics"))[1]
     notes = running.log.facts("ban")
     assert [note["state"] for note in notes] == ["slowed", "ignored"]
