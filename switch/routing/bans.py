@@ -160,7 +160,7 @@ class Bans:
         source = self.source(remote.host)
         pair = (source, user[:LONGEST_USER])
         self._open.pop(pair, None)
-        self._proofs.revoke(remote, pair[1])
+        self._proofs.revoke(remote)
         score = self._tried(pair, now_ns)
         self._add(score, "digest", POINT, now_ns)
         self._settle_pair(pair, score, now_ns)

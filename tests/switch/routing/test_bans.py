@@ -189,6 +189,17 @@ def test_wrong_passwords_of_many_users_shut_the_source_out(watch: Watch) -> None
     assert watch.states() == {("192.0.2.66", ""): "ignored"}
 
 
+def test_who_has_an_account_guesses_no_faster_for_it(watch: Watch) -> None:
+    """His own digest, right before every guess at another's, buys him nothing."""
+    for _ in range(20):
+        watch.prove(OFFICE, "mallory")
+        watch.fail(OFFICE, "alice")
+    assert watch.states() == {("192.0.2.7", "alice"): "ignored"}
+    watch.prove(OFFICE, "mallory")
+    assert watch.bans.withholds(OFFICE, "alice", watch.now_ns)
+    assert not watch.bans.withholds(OFFICE, "mallory", watch.now_ns)
+
+
 def test_a_scan_from_an_office_shuts_nobody_else_out(watch: Watch) -> None:
     watch.prove(OFFICE)
     for number in range(100):
