@@ -25,7 +25,7 @@ _CLEAR = re.compile(r"##?(21|67|61|62|002)#?\Z")
 _ANONYMOUS = re.compile(r"([*#])77#?\Z")
 _MARK = re.compile(r"\*39#?\Z")
 _HIDDEN = re.compile(r"(?:\*31\*|#31#)(\+?[0-9]{3,20})#?\Z")
-_SHOWN = re.compile(r"\*31#(\+?[0-9]{3,20})\Z")
+_SHOWN = re.compile(r"\*31#(\+?[0-9]{3,20})#?\Z")
 
 
 @dataclass(frozen=True, slots=True)

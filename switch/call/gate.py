@@ -156,13 +156,14 @@ class Gate:
         self, line: Line, service: HelpService | None, request: Request, now: Moment, hops: int
     ) -> Admission | Service | Refusal:
         dialled = service.number if service is not None else dialled_digits(parse_uri(request.uri))
-        feature = feature_of(dialled)
+        feature = feature_of(_user_of(request.uri))
         withheld = line.withhold or _wants_privacy(request)
         if feature is not None:
             if feature.action != "call":
                 code = f"line-{line.state}" if line.state in CLOSED_STATES else ""
                 return refusal(code) if code else Service(line, feature)
-            dialled, withheld = feature.number, feature.withhold
+            dialled = dialled if service is not None else feature.number
+            withheld = feature.withhold
         passed = chain_of(request)
         caller = self._own_number(line, request)
         origin = Origin.DIALLED
@@ -454,6 +455,14 @@ class Gate:
         """The line's number that the phone asks to present, or its main number (R-POL-06)."""
         number = normalise(claimed(request))
         return number if number in line.numbers and number is not None else line.number
+
+
+def _user_of(uri: str) -> str:
+    """The user part of a Request-URI; '' for one without, as a URN is."""
+    try:
+        return parse_uri(uri).number()
+    except Malformed:
+        return ""
 
 
 def _wants_privacy(request: Request) -> bool:

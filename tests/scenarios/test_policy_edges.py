@@ -1,0 +1,43 @@
+"""Ways around the rules of the call policy, and that none of them leads anywhere (R-POL, R-EMG-04)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scenarios.scene import Scene, answers
+
+PARIS = "+33142345678"
+PARTNER = "+32478123456"
+CLIENT = "+32475999888"
+
+# --- codes before a number ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "dialled",
+    ["*31*112", "*31#112#", "*%331*112", "#%331%23112", "*31*+32112", "*31*0032112#", "%2A%33%31%2A112"],
+)
+def test_a_code_does_not_lead_away_from_help(dialled: str, world: Scene) -> None:
+    """R-EMG-04: whoever shows or hides his number by a code, escaped or not, reaches a centre."""
+    alice, (centre, _), carrier = world.phone("alice"), world.centres(), world.carrier()
+    answers(centre)
+    call = alice.invite(dialled)
+    assert world.run_until(lambda: call.up, 5000)
+    assert centre.talk.up
+    assert not carrier.talks
+    call.bye()
+    world.rest()
+
+
+@pytest.mark.parametrize("dialled", ["*31*107", "#31#107", "%2A31%2A107", "*31*+3226499555"])
+def test_a_helpline_is_not_told_a_hidden_number(dialled: str, world: Scene) -> None:
+    alice, carrier = world.phone("alice"), world.carrier()
+    answers(carrier)
+    call = alice.invite(dialled)
+    assert world.run_until(lambda: call.up)
+    assert carrier.talk.invite is not None
+    assert carrier.talk.invite.get("Privacy") == "id"
+    assert "anonymous.invalid" in carrier.talk.invite.get("From")
+    call.bye()
+    world.rest()
+    assert world.cdrs[0].amount == 0
