@@ -69,7 +69,9 @@ def explain(
         }
     reason = {Origin.REDIRECT: "redirect", Origin.TRANSFER: "transfer"}.get(origin, "always")
     chain = (Diverted(line.number, REASON_OF_DIVERSION[reason]),) if origin in SENT_ON else ()
-    admission = gate.leave(Ask(origin, line, number, line.number, withheld, chain=chain), now)
+    admission = gate.leave(
+        Ask(origin, line, number, line.number, withheld, chain=chain, running=bool(chain)), now
+    )
     if isinstance(admission, Refusal):
         return facts | _refused(admission)
     return facts | _allowed(admission, charging)

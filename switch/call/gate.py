@@ -21,7 +21,7 @@ from switch.call.charging import Charging, is_exempt
 from switch.call.counted import line_name, sent_on_name
 from switch.call.features import Feature, feature_of
 from switch.call.help import HelpDesk, claimed, facts_of
-from switch.call.policy import CLOSED_STATES, SENT_ON, Origin, Party, join_objection, objection
+from switch.call.policy import CLOSED_STATES, Origin, Party, join_objection, objection
 from switch.call.reasons import refusal
 from switch.call.route import Routes
 from switch.malformed import Malformed
@@ -62,7 +62,8 @@ REASON_OF_DIVERSION = {
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A leg that a line wants to cause: what is called, as it was dialled; the number of the line that is
-    presented; what the call has behind it."""
+    presented; what the call has behind it. `running`: it is part of a call that goes on, not one of its own.
+    """
 
     origin: Origin
     line: Line
@@ -72,6 +73,7 @@ class Ask:
     chain: tuple[Diverted, ...] = ()
     hops: int = 70
     device: str = ""
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +297,7 @@ class Gate:
             withheld=line.withhold,
             chain=(Diverted(number, why), *admission.chain),
             hops=admission.hops,
+            running=True,
         )
         decided = self.leave(ask, now)
         if isinstance(decided, Refusal) or decided.callee is None:
@@ -315,8 +318,9 @@ class Gate:
 
     def _has_all_its_calls(self, ask: Ask) -> bool:
         """Whether the line's limit is reached (R-POL-08); what it sends on counts by itself, for the call
-        that is sent on counts as one of its calls already."""
-        name = sent_on_name(ask.line) if ask.origin in SENT_ON else line_name(ask.line)
+        that is sent on counts as one of its calls already. An INVITE of its own is one more call, whatever
+        it says of where it comes from."""
+        name = sent_on_name(ask.line) if ask.running else line_name(ask.line)
         return self._running(name) >= ask.line.max_calls
 
     # --- to a line ------------------------------------------------------------------------------------------

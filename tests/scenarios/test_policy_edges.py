@@ -41,3 +41,25 @@ def test_a_helpline_is_not_told_a_hidden_number(dialled: str, world: Scene) -> N
     call.bye()
     world.rest()
     assert world.cdrs[0].amount == 0
+
+
+# --- what an INVITE says of where it comes from -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", [("Diversion", f"<sip:{CLIENT}@x>"), ("Referred-By", "<sip:bob@x>")])
+def test_a_diversion_is_no_way_around_the_limit_of_a_line(row: tuple[str, str], world: Scene) -> None:
+    """R-POL-08: such calls were held against a count that nobody kept."""
+    alice, carrier = world.phone("alice"), world.carrier()
+    answers(carrier)
+    world.change("alice", max_calls=1)
+    one = alice.invite(PARTNER, rows=[row])
+    assert world.run_until(lambda: one.up)
+    two = alice.invite(PARTNER, rows=[row])
+    world.run(3000)
+    assert two.heard[-1] == "486"
+    one.bye()
+    world.run(1000)
+    three = alice.invite(PARTNER, rows=[row])
+    assert world.run_until(lambda: three.up)
+    three.bye()
+    world.rest()
