@@ -6,6 +6,7 @@ the last diversion first, as Diversion has it.
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,6 +16,9 @@ from switch.sip.uri import parse_name_addr, parse_uri, unescape
 
 MOST_READ = 16
 """Entries looked at; what is longer than this was sent on too often in any case."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9+*._~!-]{1,64}\Z")
+"""A user that may stand in a SIP URI as it is."""
 
 _CAUSES = {"unconditional": 302, "user-busy": 486, "no-answer": 408, "unavailable": 503, "deflection": 480}
 """Why a call is sent on, in the words of RFC 5806 section 4, and in those of RFC 4458 (SIP causes)."""
@@ -42,11 +46,13 @@ def sent_on(chain: tuple[Diverted, ...], target: str, domain: str) -> Fields:
         return {}
 
     def uri(number: str, params: str = "") -> str:
+        if not number:
+            return f"<sip:anonymous@anonymous.invalid{params}>"
         return f"<sip:{number}@{domain};user=phone{params}>"
 
     rows = [
-        f"{uri(one.number)};reason={one.reason};counter={len(chain) - index}"
-        for index, one in enumerate(chain)
+        f"{uri(one.number)};reason={one.reason};counter=1"  # each for itself: they are summed up (RFC 7544)
+        for one in chain
     ]
     entries, cause, index = [], "", "1"
     for one in reversed(chain):
@@ -64,8 +70,10 @@ def _caused(value: str) -> bool:
 
 
 def _user(value: str) -> str:
-    """The user part of a name-addr; what cannot be read counts as an entry all the same."""
+    """The user part of a name-addr; '' for what cannot be read, which counts as an entry all the same, as
+    does what would be another header field once it is written into ours (`%0D%0A`)."""
     try:
-        return parse_uri(parse_name_addr(value).uri).number()
+        user = parse_uri(parse_name_addr(value).uri).number()
     except Malformed:
         return ""
+    return user if _PLAIN.match(user) else ""

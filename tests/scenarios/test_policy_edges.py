@@ -63,3 +63,52 @@ def test_a_diversion_is_no_way_around_the_limit_of_a_line(row: tuple[str, str], 
     assert world.run_until(lambda: three.up)
     three.bye()
     world.rest()
+
+
+SMUGGLED = "<sip:a%0D%0AP-Asserted-Identity:%20%3Csip:+3222222222@x%3E%0D%0AX:@x>;reason=no-answer"
+
+
+def test_a_diversion_smuggles_no_header_field_to_a_carrier(world: Scene) -> None:
+    alice, carrier = world.phone("alice"), world.carrier()
+    answers(carrier)
+    call = alice.invite(PARTNER, rows=[("Diversion", f"<sip:{CLIENT}@x>"), ("Diversion", SMUGGLED)])
+    assert world.run_until(lambda: call.up)
+    assert carrier.talk.invite is not None
+    assert carrier.talk.invite.all("P-Asserted-Identity") == [
+        f"<sip:{alice.number}@voice.example;user=phone>"
+    ]
+    assert [row.partition("@")[0] for row in carrier.talk.invite.all("Diversion")] == [
+        f"<sip:{alice.number}",
+        "<sip:anonymous",
+    ]
+    call.bye()
+    world.rest()
+
+
+@pytest.mark.parametrize("name", ["Diversion", "History-Info"])
+def test_a_diversion_smuggles_no_header_field_to_a_phone(name: str, world: Scene) -> None:
+    bob, carrier = world.phone("bob"), world.carrier()
+    answers(bob)
+    value = SMUGGLED if name == "Diversion" else f"{SMUGGLED};index=1, <sip:+3222@x;cause=302>;index=1.1"
+    call = carrier.invite(bob.number, rows=[(name, value)])
+    assert world.run_until(lambda: call.up)
+    assert bob.talk.invite is not None
+    assert bob.talk.invite.all("P-Asserted-Identity") == []
+    assert len(bob.talk.invite.all("Diversion")) == 1
+    call.bye()
+    world.rest()
+
+
+def test_diversions_are_summed_up(world: Scene) -> None:
+    """RFC 7544: each entry counts for itself, and a carrier adds them."""
+    alice, bob, carol = world.phone("alice"), world.phone("bob"), world.phone("carol")
+    carrier = world.carrier()
+    answers(carrier)
+    world.forward("bob", "always", carol.number)
+    world.forward("carol", "always", PARTNER)
+    call = alice.invite(bob.number)
+    assert world.run_until(lambda: call.up)
+    assert carrier.talk.invite is not None
+    assert [row.rpartition(";")[2] for row in carrier.talk.invite.all("Diversion")] == ["counter=1"] * 2
+    call.bye()
+    world.rest()
