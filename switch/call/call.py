@@ -116,7 +116,9 @@ class Call:
         )
         self.a = self._incoming = leg
         caller = admission.restricted or admission.caller
-        self._parties[leg] = Party(caller, admission.line, context.is_abroad(admission.trunk))
+        self._parties[leg] = Party(
+            caller, admission.line, context.is_abroad(admission.trunk), hidden=admission.withheld
+        )
         self.anchor.place(0, flow.remote.host)
         shown = "" if admission.withheld else admission.caller
         self._search = Search(context, self.anchor, self, self.links, offer=leg.invited_sdp, shown=shown)
@@ -313,16 +315,13 @@ class Call:
     def _talk(self, search: Search, leg: OutgoingLeg, event: ev.Answered, body: bytes) -> None:
         """The call is answered: tell the caller, and write down what must not be lost."""
         assert self._incoming is not None
-        admission = search.link.admission
         self.state = State.ANSWERED
         self._search = None
         if self._help is not None:
             self._help.settled(200, self._context.timers.now)
         self.anchor.listen()
         late = search.attempts.late
-        self._parties[leg] = Party(
-            admission.called, admission.callee, self._context.is_abroad(search.link.trunk)
-        )
+        self._parties[leg] = search.party
         self._negotiation = Negotiation(
             self.anchor,
             self._incoming,

@@ -74,11 +74,14 @@ def objection(origin: Origin, line: Line, destination: Destination, passed: Iter
 @dataclass(frozen=True, slots=True)
 class Party:
     """Somebody on the other side of a leg: `number` as far as it is known, `line` where it is one of ours.
-    `abroad`: his carrier is an international one, whatever number he gives."""
+    `abroad`: his carrier is an international one, whatever number he gives. `hidden`: nobody but the switch
+    may know his number. `voicemail`: nobody is there but the voicemail platform."""
 
     number: str
     line: Line | None
     abroad: bool = False
+    hidden: bool = False
+    voicemail: bool = False
 
     @property
     def outside(self) -> bool:
@@ -95,6 +98,8 @@ class Party:
 
 def join_objection(line: Line, one: Party, other: Party) -> str:
     """Why a line may not join two parties it talks to and leave them (R-POL-02); '' when it may."""
+    if one.voicemail or other.voicemail:
+        return "voicemail"  # R-POL-01: it is no way from one to the other
     if line.state in CLOSED_STATES:
         return f"line-{line.state}"
     between_outsiders = one.outside and other.outside

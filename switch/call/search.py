@@ -18,7 +18,7 @@ from switch.call.context import CallContext
 from switch.call.gate import UNPAID
 from switch.call.link import Link, LinkUser
 from switch.call.outgoing import OutgoingLeg
-from switch.call.policy import Origin
+from switch.call.policy import Origin, Party
 from switch.call.reasons import refusal
 from switch.call.recording import refused_link
 from switch.malformed import Malformed
@@ -85,6 +85,17 @@ class Search:
     def link(self) -> Link:
         """The link that somebody is being sought for now."""
         return self.links[-1]
+
+    @property
+    def party(self) -> Party:
+        """Who is reached where somebody is being sought now."""
+        admission, trunk, context = self.link.admission, self.link.trunk, self._context
+        return Party(
+            admission.called,
+            admission.callee,
+            context.is_abroad(trunk),
+            voicemail=context.is_voicemail(trunk),
+        )
 
     def begin(self) -> None:
         """Seek where the latest admission says, or where the line that it leads to has its calls go."""

@@ -80,7 +80,7 @@ class Transfer:
             why = refusal("transfer-pending")
         elif call.admission.urgent:
             why = refusal("transfer-emergency")
-        elif context.is_voicemail(link.trunk) and link.reached is leg:
+        elif party.voicemail or (kept is not None and call.party(kept).voicemail):
             why = refusal("voicemail")
         elif party.line is None or kept is None:
             why = refusal("transfer-not-yours")
@@ -134,8 +134,7 @@ class Transfer:
         call, context = self._call, self._context
         before = call.links[-1]
         kept = call.party(self._kept)
-        hidden = self._kept is call.a and call.admission.withheld
-        shown = "" if hidden else kept.number
+        shown = "" if kept.hidden else kept.number
         decided = context.gate.send_on(
             before.admission,
             self._line,
@@ -174,8 +173,6 @@ class Transfer:
             return refusal("transfer-not-yours")
         if other.admission.urgent:
             return refusal("transfer-emergency")
-        if context.is_voicemail(other.link_of(found).trunk):
-            return refusal("voicemail")
         party = other.party(found)
         if why := context.gate.join(self._line, call.party(self._kept), party):
             return why
@@ -273,8 +270,7 @@ class Transfer:
         leg.user = self
         for link in search.links:
             link.save((self._kept.snapshot(), leg.snapshot()), ())
-        admission = search.link.admission
-        self._party = Party(admission.called, admission.callee, self._context.is_abroad(search.link.trunk))
+        self._party = search.party
         self._ask(self._kept, body)
 
     def on_nobody(self, outcome: ev.Refused, blocked: Refusal | None) -> None:

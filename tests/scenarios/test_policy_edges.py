@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.scenarios.scene import Scene, answers
+from tests.scenarios.test_voicemail import VOICEMAIL, Story, story
+
+__all__ = ["story"]
 
 PARIS = "+33142345678"
 PARTNER = "+32478123456"
@@ -111,4 +114,63 @@ def test_diversions_are_summed_up(world: Scene) -> None:
     assert carrier.talk.invite is not None
     assert [row.rpartition(";")[2] for row in carrier.talk.invite.all("Diversion")] == ["counter=1"] * 2
     call.bye()
+    world.rest()
+
+
+# --- transfers ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", [PARTNER, "+3222345678"])
+def test_nobody_hands_the_voicemail_on(target: str, story: Story) -> None:
+    """R-POL-01: not even its owner; a blind transfer was a way out of it."""
+    world, voicemail = story
+    alice, bob, carrier = world.phone("alice"), world.phone("bob"), world.carrier()
+    call = alice.invite(VOICEMAIL)
+    assert world.run_until(lambda: call.up)
+    call.refer(target)
+    world.run(2000)
+    assert "refer-403" in call.heard
+    assert voicemail.talk.up
+    assert not bob.talks
+    assert not carrier.talks
+    call.bye()
+    world.rest()
+    refused = next(cdr for cdr in world.cdrs if cdr.outcome == "refused")
+    assert (refused.verdict, refused.line) == ("voicemail", alice.number)
+
+
+@pytest.mark.parametrize("asks", [0, 1])
+def test_nobody_joins_the_voicemail_to_another_call(asks: int, story: Story) -> None:
+    """R-POL-01: on whichever of his calls the REFER comes."""
+    world, _ = story
+    alice, carol = world.phone("alice"), world.phone("carol")
+    answers(carol)
+    calls = alice.invite(VOICEMAIL), alice.invite(carol.number)
+    assert world.run_until(lambda: calls[0].up and calls[1].up)
+    calls[asks].refer(carol.number, replaces=calls[1 - asks])
+    world.run(2000)
+    assert "refer-403" in calls[asks].heard
+    for call in calls:
+        call.bye()
+    world.rest()
+
+
+def test_a_hidden_number_stays_hidden_over_two_transfers(world: Scene) -> None:
+    """Who is joined to another call is its caller no more, and was shown to whoever was rung next."""
+    alice, bob, carol = world.phone("alice"), world.phone("bob"), world.phone("carol")
+    office = world.party("office")
+    for one in (bob, carol, office):
+        answers(one)
+    call = alice.invite(bob.number, rows=[("Privacy", "id")])
+    assert world.run_until(lambda: call.up)
+    first = bob.talk
+    consult = bob.invite(carol.number)
+    assert world.run_until(lambda: consult.up)
+    consult.refer(alice.number, replaces=first)
+    assert world.run_until(lambda: first.over and consult.over)
+    carol.talk.refer(office.number)
+    assert world.run_until(lambda: bool(office.talks) and office.talk.up)
+    assert office.talk.invite is not None
+    assert "anonymous.invalid" in office.talk.invite.get("From")
+    alice.talk.bye()
     world.rest()

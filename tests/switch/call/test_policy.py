@@ -174,6 +174,15 @@ def test_who_may_be_joined(one: Party, other: Party, papers_needed: bool) -> Non
     assert join_objection(a_line("suspended"), one, other) == "line-suspended"
 
 
+@pytest.mark.parametrize("other", [COLLEAGUE, NEIGHBOUR, PARIS, NOBODY])
+def test_the_voicemail_is_joined_to_nobody(other: Party) -> None:
+    """R-POL-01, whatever papers there are."""
+    voicemail = Party("1233", None, voicemail=True)
+    line = a_line("active", agreement=True, guarantee=True)
+    assert join_objection(line, voicemail, other) == "voicemail"
+    assert join_objection(line, other, voicemail) == "voicemail"
+
+
 def test_every_reason_is_one_that_a_phone_can_be_told() -> None:
     for code, reason in REASONS.items():
         assert 400 <= reason.status < 700, code
