@@ -179,12 +179,13 @@ def test_one_rule_acts_once_and_another_adds_to_it() -> None:
 
 
 def test_wrong_passwords_in_a_lines_name() -> None:
+    """From two places, for each of them alone is slowed before it comes to that (`switch.routing.bans`)."""
     world = Scene(fraud=(delivered()["failed-digests"],))
-    mallory = world.party("mallory", line="alice")
-    mallory.password = "guess"
-    for _ in range(7):
-        mallory.register()
-        world.run(1000)
+    guessers = [world.party(name, line="alice", password="guess") for name in ("mallory", "bob2")]
+    for _ in range(4):
+        for guesser in guessers:
+            guesser.register()
+            world.run(1000)
     (found,) = entries(world, LineMeasure)
     assert (found.user, found.facts["failures"], found.action) == ("alice", 6, "alert")
     stranger = world.party("bob", line="nobody-here")

@@ -60,7 +60,7 @@ def test_a_chain_longer_than_any_call_may_be_is_not_read_to_its_end() -> None:
 def test_what_is_written() -> None:
     fields = sent_on((Diverted(B, "no-answer"), Diverted(A, "unconditional")), C, "voice.example")
     assert fields["Diversion"] == [
-        f"<sip:{B}@voice.example;user=phone>;reason=no-answer;counter=2",
+        f"<sip:{B}@voice.example;user=phone>;reason=no-answer;counter=1",
         f"<sip:{A}@voice.example;user=phone>;reason=unconditional;counter=1",
     ]
     assert fields["History-Info"] == [
