@@ -146,6 +146,8 @@ class Transfer:
         )
         if isinstance(decided, Refusal):
             return decided
+        if why := context.gate.join(self._line, kept, Party(decided.called, decided.callee)):
+            return why
         link = Link(context, context.entropy.token(96), decided, call, caused_by=before.id)
         if unpaid := link.reserve():
             return refusal(UNPAID[unpaid])

@@ -174,3 +174,31 @@ def test_a_hidden_number_stays_hidden_over_two_transfers(world: Scene) -> None:
     assert "anonymous.invalid" in office.talk.invite.get("From")
     alice.talk.bye()
     world.rest()
+
+
+@pytest.mark.parametrize("papers", [False, True])
+@pytest.mark.parametrize("abroad_calls", [False, True])
+def test_a_blind_transfer_joins_outsiders_under_the_same_rule(
+    abroad_calls: bool, papers: bool, world: Scene
+) -> None:
+    """R-POL-02: what an attended transfer may not join, a blind one to the same number may not either."""
+    bob, carrier = world.phone("bob"), world.carrier()
+    answers(bob)
+    answers(carrier)
+    if papers:
+        world.change("bob", agreement=True, guarantee=True)
+    if abroad_calls:
+        call = carrier.invite(bob.number, rows=[("P-Asserted-Identity", f"<sip:{PARIS}@x>")])
+        assert world.run_until(lambda: call.up)
+        asks = bob.talk
+    else:
+        asks = bob.invite(PARIS)
+        assert world.run_until(lambda: asks.up)
+        call = carrier.talk
+    asks.refer(PARTNER)
+    world.run(3000)
+    assert asks.over is papers
+    call.bye()
+    world.rest()
+    verdicts = [cdr.verdict for cdr in world.cdrs if cdr.origin == "transfer"]
+    assert verdicts == ["allowed" if papers else "transfer-joins-international"]
