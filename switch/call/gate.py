@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from emergency.numbers import Service as HelpService
 from rating.grant import StopReason
@@ -62,7 +62,9 @@ REASON_OF_DIVERSION = {
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A leg that a line wants to cause: what is called, as it was dialled; the number of the line that is
-    presented; what the call has behind it. `running`: it is part of a call that goes on, not one of its own.
+    presented; what the call has behind it. `shown` is who a phone of ours is told will be on the other end
+    where that is not the line: '' for an anonymous caller. `running`: it is part of a call that goes on, not
+    one of its own.
     """
 
     origin: Origin
@@ -73,6 +75,7 @@ class Ask:
     chain: tuple[Diverted, ...] = ()
     hops: int = 70
     device: str = ""
+    shown: str | None = None
     running: bool = False
 
 
@@ -196,9 +199,10 @@ class Gate:
         callee = self._identity.lines.by_number.get(destination.number)
         stages: tuple[Stage, ...] = ()
         diverts, blocked = "", None
-        withheld = ask.withheld
+        shown = "" if ask.withheld else ask.caller
         if callee is not None:
-            shut = self._shut(callee, anonymous=withheld)
+            shown = shown if ask.shown is None else ask.shown
+            shut = self._shut(callee, anonymous=not shown)
             if shut is not None:
                 return shut
         if closed := self._closed():
@@ -212,7 +216,9 @@ class Gate:
             if blocked is not None and not diverts:
                 return blocked
         else:
-            stages = self._routes.outside(destination, ask.caller, withheld, hops=ask.hops, chain=ask.chain)
+            stages = self._routes.outside(
+                destination, ask.caller, ask.withheld, hops=ask.hops, chain=ask.chain
+            )
             if not stages:
                 return refusal("no-route")
         return Admission(
@@ -221,7 +227,7 @@ class Gate:
             trunk="",
             device=ask.device,
             caller=ask.caller,
-            sender=self._routes.sender(ask.caller, withheld),
+            sender=self._routes.sender(shown, not shown),
             dialled=ask.dialled,
             called=destination.number,
             destination=destination,
@@ -236,7 +242,7 @@ class Gate:
             blocked=blocked,
             chain=ask.chain,
             hops=ask.hops - 1,
-            withheld=withheld,
+            withheld=ask.withheld,
         )
 
     def decide(self, ask: Ask, now: Moment) -> Quote | Refusal:
@@ -297,12 +303,10 @@ class Gate:
             withheld=line.withhold,
             chain=(Diverted(number, why), *admission.chain),
             hops=admission.hops,
+            shown=shown,
             running=True,
         )
-        decided = self.leave(ask, now)
-        if isinstance(decided, Refusal) or decided.callee is None:
-            return decided
-        return replace(decided, sender=self._routes.sender(shown, not shown))
+        return self.leave(ask, now)
 
     def join(self, line: Line, one: Party, other: Party) -> Refusal | None:
         """Whether a line may join two parties that it talks to (R-POL-02); None when it may."""

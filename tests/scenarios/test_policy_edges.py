@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.scenarios.scene import Scene, answers
@@ -202,3 +204,24 @@ def test_a_blind_transfer_joins_outsiders_under_the_same_rule(
     world.rest()
     verdicts = [cdr.verdict for cdr in world.cdrs if cdr.origin == "transfer"]
     assert verdicts == ["allowed" if papers else "transfer-joins-international"]
+
+
+@pytest.mark.parametrize("hides", ["alice", "bob", ""])
+def test_who_takes_no_anonymous_calls_is_asked_about_the_caller(hides: str, world: Scene) -> None:
+    """And not about the line that forwards: what counts is who would be shown."""
+    alice, bob, carol = world.phone("alice"), world.phone("bob"), world.phone("carol")
+    answers(bob)
+    answers(carol)
+    core = world.machine.core
+    assert core is not None
+    core.services.set("carol", replace(core.services.of("carol"), reject_anonymous=True))
+    world.forward("bob", "always", carol.number)
+    if hides == "bob":
+        world.change("bob", withhold=True)
+    call = alice.invite(bob.number, rows=[("Privacy", "id")] if hides == "alice" else [])
+    assert world.run_until(lambda: call.up)
+    assert bool(carol.talks) is (hides != "alice")
+    call.bye()
+    world.rest()
+    verdicts = [cdr.verdict for cdr in world.cdrs if cdr.origin == "forward"]
+    assert verdicts == ["anonymous-rejected" if hides == "alice" else "allowed"]
