@@ -1,10 +1,12 @@
 """baresip as a phone, or as an emergency centre that answers with a tone and keeps what it hears: a
-configuration without sound card, one account, commands at start."""
+configuration without sound card, one account, commands at start and later."""
 
 from __future__ import annotations
 
+import json
 import re
 import signal
+import socket
 import subprocess
 import wave
 from pathlib import Path
@@ -37,7 +39,9 @@ class Baresip:
         self._recordings = directory / "recordings"
         self._recordings.mkdir()
         recorder = [] if at is None else ["module sndfile.so", f"snd_path {self._recordings}"]
-        config = [*_config(at or (HOST, free_port(HOST)), tone_hz), *recorder]
+        self._control = HOST, free_port(HOST)
+        control = [f"ctrl_tcp_listen {HOST}:{self._control[1]}", "module_app ctrl_tcp.so"]
+        config = [*_config(at or (HOST, free_port(HOST)), tone_hz), *control, *recorder]
         (directory / "config").write_text("\n".join(config) + "\n")
         (directory / "contacts").write_text("")
         domain, proof = f"{server[0]}:{server[1]}", f"auth_user={user};auth_pass={user}-secret;regint=60"
@@ -50,7 +54,7 @@ class Baresip:
         arguments = [argument for command in commands for argument in ("-e", command)]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                ["baresip", "-4", "-f", str(directory), *arguments],
+                ["baresip", "-4", "-s", "-f", str(directory), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -66,8 +70,34 @@ class Baresip:
         except TimeoutError as error:
             raise AssertionError(f"{error}:\n{self.text()}") from None
 
+    def command(self, name: str, params: str = "") -> None:
+        """Have it carry out a command of its menu: JSON in a netstring (its module ctrl_tcp). What comes of
+        it is seen on its screen."""
+        order = json.dumps({"command": name, "params": params, "token": name})
+        with socket.create_connection(self._control, timeout=5) as control:
+            control.sendall(f"{len(order)}:{order},".encode())
+            answer = b""
+            while b'"token"' not in answer:  # events of its calls come the same way, without one
+                received = control.recv(65_535)
+                assert received, answer
+                answer += received
+
+    def dialogs(self) -> list[tuple[str, str, str]]:
+        """Call-ID, the switch's tag and its own of every call that it made and that was answered, in their
+        order."""
+        answers = re.findall(r"SIP/2\.0 200 .*\n(?:.+\n)*?CSeq: \d+ INVITE\n", self.text())
+        found = [
+            (
+                _param(r"Call-ID: (\S+)", one),
+                _param(r"To: .*tag=(\S+)", one),
+                _param(r"From: .*tag=(\S+)", one),
+            )
+            for one in answers
+        ]
+        return list(dict.fromkeys(found))
+
     def text(self) -> str:
-        """All it has said."""
+        """All it has said, and every SIP message that it saw."""
         return self.log.read_text(errors="replace")
 
     def heard(self) -> bytes:
@@ -86,6 +116,12 @@ class Baresip:
         """End the process."""
         self._process.kill()
         self._process.wait()
+
+
+def _param(pattern: str, message: str) -> str:
+    match = re.search(pattern, message)
+    assert match is not None, message
+    return match[1]
 
 
 def _config(listen: tuple[str, int], tone_hz: int) -> list[str]:

@@ -1,16 +1,19 @@
-"""Peers that must be there, a switch to talk to, and SIPp beside it."""
+"""Peers that must be there, a switch to talk to, and phones beside it."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
+from tests.interop.baresip import Baresip
 from tests.interop.network import Network
+from tests.interop.pyvoip import Phone
 from tests.interop.server import Server
 from tests.interop.sipp import SippRunner
 
@@ -35,6 +38,9 @@ def sipp_installed() -> None:
 
 
 MakeServer = Callable[..., Server]
+SippTo = Callable[[Server], SippRunner]
+MakeBaresip = Callable[..., Baresip]
+MakePhone = Callable[..., Phone]
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +85,7 @@ def sipp(sipp_installed: None, server: Server, tmp_path: Path) -> Iterator[SippR
 
 
 @pytest.fixture
-def sipp_to(sipp_installed: None, tmp_path: Path) -> Iterator[Callable[[Server], SippRunner]]:
+def sipp_to(sipp_installed: None, tmp_path: Path) -> Iterator[SippTo]:
     """SIPp towards any switch."""
     runners: list[SippRunner] = []
 
@@ -90,3 +96,34 @@ def sipp_to(sipp_installed: None, tmp_path: Path) -> Iterator[Callable[[Server],
     yield make
     for runner in runners:
         runner.close()
+
+
+@pytest.fixture
+def make_baresip(server: Server, tmp_path: Path) -> Iterator[MakeBaresip]:
+    """Starts a baresip for a line, with commands to carry out; it is ended with the test."""
+    require("baresip", "baresip-core")
+    started: list[Baresip] = []
+
+    def make(user: str, *commands: str) -> Baresip:
+        started.append(Baresip(tmp_path / f"baresip-{user}", (server.host, server.port), user, *commands))
+        return started[-1]
+
+    yield make
+    for phone in started:
+        phone.close()
+
+
+@pytest.fixture
+def phones() -> Iterator[MakePhone]:
+    """Starts phones; they are ended with the test."""
+    if find_spec("pyVoIP") is None:
+        missing("pyVoIP is not installed; it needs Python 3.11 or 3.12: pip install 'belswitch[lab]'")
+    started: list[Phone] = []
+
+    def start(*arguments: Any) -> Phone:
+        started.append(Phone(*arguments))
+        return started[-1]
+
+    yield start
+    for phone in started:
+        phone.close()

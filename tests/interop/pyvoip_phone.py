@@ -43,9 +43,9 @@ def tell(event: str, **facts: Any) -> None:
     print(json.dumps({"event": event, **facts}), flush=True)
 
 
-def talk(call: Any, hz: int, listen_for: list[int]) -> None:
+def talk(call: Any, hz: int, listen_for: list[int], tone_s: float = 2 * LISTEN_S) -> None:
     """Play the tone, listen, and tell how loud each frequency was."""
-    call.write_audio(tone(hz, 2 * LISTEN_S))
+    call.write_audio(tone(hz, tone_s))
     heard = bytearray()
     until = time.monotonic() + LISTEN_S
     while time.monotonic() < until:
@@ -73,6 +73,7 @@ def main() -> None:
     parser.add_argument("--call", help="the number to call; without, wait for one")
     parser.add_argument("--tone", type=int, required=True)
     parser.add_argument("--listen-for", type=int, nargs="+", required=True)
+    parser.add_argument("--go-on", action="store_true", help="talk and listen as long as the call lasts")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     from pyVoIP.VoIP import CallState, VoIPPhone
@@ -82,6 +83,8 @@ def main() -> None:
         call.answer()
         talk(call, arguments.tone, arguments.listen_for)
         while call.state == CallState.ANSWERED:
+            if arguments.go_on:
+                talk(call, arguments.tone, arguments.listen_for, LISTEN_S)
             time.sleep(0.02)
         tell("ended")
 

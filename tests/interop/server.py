@@ -18,8 +18,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tests.interop.network import Network, free_port
 
@@ -36,7 +38,8 @@ _JSON_COLUMNS = ("segments", "diversions", "flags", "media")
 
 
 class Server:
-    """One switch, with the lab's lines, two trunks, a dead one and two emergency gateways.
+    """One switch, with the lab's lines, two trunks, a dead one, a voicemail platform and two emergency
+    gateways.
 
     Trunk `carrier` takes all numbers, `second` is next in line; `dead` comes first for +33; nobody is there.
     Retransmission starts at 50 ms, so that transactions linger for 3.2 s.
@@ -59,6 +62,7 @@ class Server:
         self.carrier = (network.host(2), free_port(network.host(2)))
         self.second = (network.host(3), free_port(network.host(3)))
         self.dead = (network.host(4), free_port(network.host(4)))
+        self.voicemail = (network.host(7), free_port(network.host(7)))
         self.gateways = [(network.host(n), free_port(network.host(n))) for n in (5, 6)]
         self.config = directory / "config"
         self.log = directory / "switch.log"
@@ -112,6 +116,7 @@ class Server:
             _trunk("dead", self.dead, reply_ms=300, prefixes=["+33"], **trunk),
             _trunk("carrier", self.carrier, **trunk),
             _trunk("second", self.second, **trunk),
+            _trunk("voicemail", self.voicemail, voicemail=True, **trunk),
         ]
         (self.config / "trunks.toml").write_text(f"trunk = {_toml(trunks)}\n")
         gateways = [
@@ -190,9 +195,26 @@ class Server:
 
     def import_lines(self, lines: Path) -> None:
         """Store the lines of a file."""
-        command = [sys.executable, "-m", "switch", "line", "import", str(lines), "--config", str(self.config)]
+        self.command("line", "import", str(lines))
+
+    def command(self, *arguments: str, code: int = 0) -> str:
+        """What `belswitch` prints when it is told so with this configuration; it must exit with `code`."""
+        command = [sys.executable, "-m", "switch", *arguments, "--config", str(self.config)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+        assert done.returncode == code, f"{done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    def explain(self, record: Mapping[str, Any], number: str) -> dict[str, Any]:
+        """What `belswitch explain` says of a leg like that of a record: by the same line, of the same origin,
+        at the same second."""
+        at_ms = record["answered_ms"] or record["invited_ms"]
+        local = datetime.fromtimestamp(at_ms // 1000, ZoneInfo("Europe/Brussels")).replace(tzinfo=None)
+        leg = ("--line", record["line"], "--dial", number, "--origin", record["origin"])
+        code = int(record["outcome"] == "refused")
+        answer: dict[str, Any] = json.loads(
+            self.command("explain", *leg, "--at", local.isoformat(), "--json", code=code)
+        )
+        return answer
 
     # --- what is seen from outside --------------------------------------------------------------------------
 

@@ -40,10 +40,23 @@ class Sipp:
 
     def received(self) -> list[str]:
         """Every message that came, as SIPp wrote it down."""
-        trace = Path(f"{self.trace}.msg").read_text(errors="replace")
+        path = Path(f"{self.trace}.msg")
+        trace = path.read_text(errors="replace") if path.exists() else ""
         return [
             part.strip()
             for part in re.findall(r"message received \[\d+\] bytes :\s+(.*?)\n-{40}", trace + "-" * 48, re.S)
+        ]
+
+    def request(self, method: str) -> str:
+        """The first request of a method that came."""
+        return next(message for message in self.received() if message.startswith(f"{method} "))
+
+    def answered(self) -> list[str]:
+        """Every 200 to an INVITE that came."""
+        return [
+            message
+            for message in self.received()
+            if message.startswith("SIP/2.0 200 ") and re.search(r"^CSeq: \d+ INVITE$", message, re.M)
         ]
 
     def stop(self) -> None:
@@ -116,6 +129,11 @@ class SippRunner:
         """End every process that still runs."""
         for sipp in self._all:
             sipp.stop()
+
+
+def rows(message: str, name: str) -> list[str]:
+    """Every value of a header field, one a row, of a message that SIPp wrote down."""
+    return re.findall(rf"^{name}:[ \t]*(.*?)\s*$", message, re.M | re.I)
 
 
 def assemble(scenario: str, keys: Mapping[str, str]) -> str:

@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.interop.baresip import Baresip
-from tests.interop.conftest import require
+from tests.interop.conftest import MakeBaresip
 from tests.interop.server import DESK, Server, wait_for
 from tests.interop.sipp import SippRunner
 
 pytestmark = pytest.mark.interop
-
-MakeBaresip = Callable[..., Baresip]
-
-
-@pytest.fixture
-def make_baresip(server: Server, tmp_path: Path) -> Iterator[MakeBaresip]:
-    """Starts a baresip for a line, with commands to carry out; it is ended with the test."""
-    require("baresip", "baresip-core")
-    started: list[Baresip] = []
-
-    def make(user: str, *commands: str) -> Baresip:
-        started.append(Baresip(tmp_path / f"baresip-{user}", (server.host, server.port), user, *commands))
-        return started[-1]
-
-    yield make
-    for phone in started:
-        phone.close()
 
 
 def wait_for_voice(server: Server) -> None:

@@ -6,12 +6,11 @@ import random
 import signal
 import socket
 import sqlite3
-from collections.abc import Callable
 from time import sleep
 
 import pytest
 
-from tests.interop.conftest import MakeServer
+from tests.interop.conftest import MakeServer, SippTo
 from tests.interop.network import free_port
 from tests.interop.server import ROOT, Server, wait_for
 from tests.interop.sipp import SippRunner
@@ -19,7 +18,6 @@ from tests.interop.sipp import SippRunner
 pytestmark = pytest.mark.interop
 
 MOROCCAN_MOBILE = "00212661234567"
-SippTo = Callable[[Server], SippRunner]
 
 
 def phone(server: Server) -> tuple[str, int]:

@@ -3,97 +3,21 @@ centre."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
-from queue import Empty, Queue
-from threading import Thread
-from typing import Any
 
 import pytest
 
 from tests.interop.baresip import Baresip
-from tests.interop.conftest import MakeServer, missing, require
-from tests.interop.network import free_port, is_bound
+from tests.interop.conftest import MakePhone, MakeServer, require
+from tests.interop.network import is_bound
+from tests.interop.pyvoip import CALLEE_HZ, CALLER_HZ
 from tests.interop.pyvoip_phone import power
-from tests.interop.server import ROOT, SOFTPHONE, Server, wait_for
+from tests.interop.server import SOFTPHONE, Server, wait_for
 
 pytestmark = pytest.mark.interop
 
-CALLER_HZ, CALLEE_HZ = 440, 1000
 
-
-class Phone:
-    """A pyVoIP process and what it says."""
-
-    def __init__(self, server: Server, host: str, user: str, own_hz: int, *arguments: str) -> None:
-        command = [
-            sys.executable,
-            "-W",
-            "ignore",
-            "-m",
-            "tests.interop.pyvoip_phone",
-            server.host,
-            str(server.port),
-        ]
-        command += [user, f"{user}-secret", host, str(free_port(host)), str(free_port(host))]
-        command += [*arguments, "--tone", str(own_hz), "--listen-for", str(CALLER_HZ), str(CALLEE_HZ)]
-        self._said: list[dict[str, Any]] = []
-        self._queue: Queue[str] = Queue()
-        self._process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self._reader = Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.startswith("{"):  # pyVoIP has something to say itself
-                self._queue.put(line)
-
-    def says(self, event: str, timeout_s: float = 15.0) -> dict[str, Any]:
-        """Wait for an event; it must be the next one."""
-        try:
-            said: dict[str, Any] = json.loads(self._queue.get(timeout=timeout_s))
-        except Empty:
-            raise AssertionError(f"the phone does not say {event}, after {self._said}") from None
-        self._said.append(said)
-        assert said["event"] == event, self._said
-        return said
-
-    def close(self) -> None:
-        """End the process; its threads would not."""
-        self._process.kill()
-        self._process.communicate()
-        self._reader.join()
-
-
-@pytest.fixture
-def phones() -> Iterator[Callable[..., Phone]]:
-    """Starts phones; they are ended with the test."""
-    if find_spec("pyVoIP") is None:
-        missing("pyVoIP is not installed; it needs Python 3.11 or 3.12: pip install 'belswitch[lab]'")
-    started: list[Phone] = []
-
-    def start(*arguments: Any) -> Phone:
-        started.append(Phone(*arguments))
-        return started[-1]
-
-    yield start
-    for phone in started:
-        phone.close()
-
-
-def test_tone_arrives_in_both_directions(server: Server, phones: Callable[..., Phone]) -> None:
+def test_tone_arrives_in_both_directions(server: Server, phones: MakePhone) -> None:
     callee = phones(server, server.network.host(12), "dect", CALLEE_HZ)
     callee.says("registered")
     caller = phones(server, server.network.host(11), "softphone", CALLER_HZ, "--call", "022345678")
@@ -119,9 +43,7 @@ def test_tone_arrives_in_both_directions(server: Server, phones: Callable[..., P
     assert sides["callee"]["strangers"] <= 2  # what pyVoIP sends before the 200 that says from where
 
 
-def test_calls_for_help_and_is_heard(
-    make_server: MakeServer, phones: Callable[..., Phone], tmp_path: Path
-) -> None:
+def test_calls_for_help_and_is_heard(make_server: MakeServer, phones: MakePhone, tmp_path: Path) -> None:
     """The centre answers, and both hear each other."""
     require("baresip", "baresip-core")
     server = make_server(gateway={"request": "digits", "body": False})
