@@ -69,6 +69,7 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
         self._seen = 0
         shutil.copytree(ROOT / "config", self.config)
+        (self.config / "fraud.toml").unlink()  # a thousand calls abroad in ten seconds are no fraud here
         self.configure(**(changes or {}))
         self.database = directory / "data" / "belswitch.sqlite"
         if database is None:

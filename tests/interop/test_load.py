@@ -33,3 +33,4 @@ def test_thousand_calls_leave_nothing_behind(server: Server, sipp: SippRunner) -
     assert series['calls_total{class="MOROCCO_TURKEY",outcome="answered"}'] == CALLS
     assert series["records_queued"] == 0
     assert series["relay_failures_total"] == 0
+    assert sum(count for name, count in series.items() if name.startswith("ban")) == 0
