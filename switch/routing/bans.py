@@ -36,7 +36,8 @@ LONGEST_USER = 64
 """Characters of a user that are told apart; no line's is longer."""
 
 PATIENCE_NS = 4 * NS_PER_S
-"""A challenge not answered by then was asked for to see whether the user exists."""
+"""A challenge not answered by then was asked for to see whether the user exists; until then it may be one of
+many on their way."""
 UNTOUCHED = 4
 """Half-lives after which a calm score is forgotten."""
 MOST_POINTS = 4
@@ -65,6 +66,16 @@ class BanSettings:
     rate: int = 50
     burst: int = 1000
     proof_ns: int = 3660 * NS_PER_S
+
+
+class _Challenges:
+    """Those of one user at one source, since the first of them that is not answered."""
+
+    __slots__ = ("count", "since_ns")
+
+    def __init__(self, now_ns: int) -> None:
+        self.since_ns = now_ns
+        self.count = 1
 
 
 class Bans:
@@ -96,7 +107,7 @@ class Bans:
         self._note = note
         self._sources: Scores[str] = Scores(MOST_SCORES, self._on_source_evicted)
         self._pairs: Scores[Pair] = Scores(MOST_SCORES, self._on_pair_evicted)
-        self._open: OrderedDict[Pair, int] = OrderedDict()
+        self._open: OrderedDict[Pair, _Challenges] = OrderedDict()
         self._proofs = Proofs(settings.proof_ns)
         self._pending: set[str | Pair] = set()
         self._known = ("", "")
@@ -142,14 +153,13 @@ class Bans:
         if self._proofs.is_home(source, now_ns) or self._is_spared(remote.host):
             return
         pair = (source, user[:LONGEST_USER])
-        if pair in self._open:
-            self._blame(
-                source, self._sources.touch(source, now_ns), "unanswered", WEIGHT["unanswered"], now_ns
-            )
+        challenges = self._open.get(pair)
+        if challenges is not None:
+            challenges.count += 1
         else:
             if len(self._open) >= MOST_OPEN:
-                self._tried(self._open.popitem(last=False)[0], now_ns)
-            self._open[pair] = now_ns
+                self._unanswered(now_ns)
+            self._open[pair] = _Challenges(now_ns)
         self._ripen(now_ns)
 
     def failed(self, remote: Address, user: str, now_ns: int) -> None:
@@ -370,8 +380,16 @@ class Bans:
     def _ripen(self, now_ns: int) -> None:
         """Challenges that were not answered in time were asked for in vain."""
         late_ns = now_ns - PATIENCE_NS - self.settings.delay_ns
-        while self._open and next(iter(self._open.values())) < late_ns:
-            self._tried(self._open.popitem(last=False)[0], now_ns)
+        while self._open and next(iter(self._open.values())).since_ns < late_ns:
+            self._unanswered(now_ns)
+
+    def _unanswered(self, now_ns: int) -> None:
+        """The oldest challenges that are open will not be answered."""
+        pair, challenges = self._open.popitem(last=False)
+        self._tried(pair, now_ns)
+        if challenges.count > 1:
+            source, milli = pair[0], WEIGHT["unanswered"] * (challenges.count - 1)
+            self._blame(source, self._sources.touch(source, now_ns), "unanswered", milli, now_ns)
 
     def _settle_source(self, source: str, score: Score, now_ns: int) -> None:
         if score.flooded and score.full_ns - now_ns <= self._burst_ns // 2:

@@ -231,6 +231,18 @@ def test_what_cannot_be_parsed_counts(watch: Watch) -> None:
     assert watch.states() == {("192.0.2.66", ""): "ignored"}
 
 
+def test_a_load_that_begins_at_once_is_no_storm(watch: Watch) -> None:
+    """Hundreds of calls of one line, from where none ever came, before the first password is there."""
+    for _ in range(500):
+        watch.ask()
+    watch.wait(0.5)
+    for _ in range(500):
+        watch.bans.proved(SCANNER, "alice", watch.now_ns)
+    watch.wait(60)
+    watch.bans.sweep(watch.now_ns)
+    assert watch.notes == []
+
+
 def test_a_whole_office_that_starts_at_once_is_no_scan(watch: Watch) -> None:
     """Two hundred phones after a power cut, none of which was ever here."""
     phones = [(OFFICE._replace(port=port), f"user{port}") for port in range(2000, 2200)]
