@@ -7,7 +7,7 @@ each other once they talk `switch.call.negotiation`, how one of them is replaced
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 
@@ -65,6 +65,7 @@ class Call:
         "_negotiation",
         "_parties",
         "_search",
+        "_strays",
         "_timers",
         "a",
         "admission",
@@ -91,6 +92,8 @@ class Call:
         self._search: Search | None = None
         self._parties: dict[Leg, Party] = {}
         self._negotiation: Negotiation | None = None
+        self._strays: dict[Leg, tuple[Anchor, int]] = {}
+        """Who was offered a session that came to nothing and has not answered yet, and its side there."""
         self._timers: list[Timer] = []
         self._flags: list[str] = []
         self._help = HelpLog(context.timers.now) if admission.help is not None else None
@@ -145,6 +148,8 @@ class Call:
         if self.transfer is not None and self.transfer.takes(leg, event):
             return
         match event:
+            case ev.Modified() | ev.ModifyRefused() if leg in self._strays:
+                self._on_stray(leg, accepted=isinstance(event, ev.Modified))
             case ev.Cancelled():
                 self._end("cancelled", leg, 487, NORMAL)
             case ev.Acknowledged():
@@ -159,11 +164,10 @@ class Call:
                 if (other := self.other(leg)) is not None:
                     other.cancel_modify()
             case ev.Info():
-                other = self.other(leg)
-                if self.state is State.ANSWERED and other is not None:
+                if (other := self.other(leg)) is not None:
                     other.info(event)
                 else:
-                    leg.answer_request(event.number, 481)
+                    leg.answer_request(event.number, 480)
             case ev.InfoAnswered():
                 if (other := self.other(leg)) is not None:
                     other.answer_request(event.number, event.status)
@@ -220,7 +224,8 @@ class Call:
     @property
     def anchors(self) -> list[Anchor]:
         """Its media sessions: its own, and that of a transfer under way."""
-        return [self.anchor, self.transfer.anchor] if self.transfer is not None else [self.anchor]
+        transfer = self.transfer
+        return [self.anchor, transfer.anchor] if transfer is not None and transfer.of(self) else [self.anchor]
 
     @property
     def media_of(self) -> str:
@@ -335,8 +340,8 @@ class Call:
         self._incoming.answer(body)
         self._save()
 
-    def _save(self) -> None:
-        sides = tuple(side.snapshot() for side in (self.a, self.b) if side is not None)
+    def _save(self, leaving: Iterable[Leg] = ()) -> None:
+        sides = tuple(side.snapshot() for side in (self.a, self.b, *leaving) if side is not None)
         for link in self.links:
             link.save(sides, self._flags)
 
@@ -425,8 +430,14 @@ class Call:
         """The link that reached a leg; the caller's for his own."""
         return next((link for link in reversed(self.links) if link.reached is leg), self.links[0])
 
+    def side(self, leg: Leg) -> int:
+        """The side of the session that a leg has."""
+        return 0 if leg is self.a else 1
+
     def leave(self, leg: Leg) -> None:
         """A party has left before its transfer is done; the other one stays."""
+        if (other := self.other(leg)) is not None:
+            other.let_down()
         leg.detach()
         if self.a is leg:
             self.a = None
@@ -434,9 +445,17 @@ class Call:
             self.b = None
 
     def take_over(
-        self, kept: Leg, gone: Leg, found: Leg, party: Party, anchor: Anchor, links: list[Link]
+        self,
+        kept: Leg,
+        gone: Leg,
+        found: Leg,
+        party: Party,
+        anchor: Anchor,
+        links: list[Link],
+        leaving: Iterable[Leg],
     ) -> None:
-        """`found` takes the place of `gone` beside `kept`, over `anchor`; `links` are what it is paid by."""
+        """`found` takes the place of `gone` beside `kept`, over `anchor`; `links` are what it is paid by.
+        Those who are `leaving` have yet to hear that they may: a restart would have to tell them."""
         context = self._context
         for link in (*self.links, *links):
             link.owner = self
@@ -453,13 +472,27 @@ class Call:
         self.a, self.b = kept, found
         self._negotiation = Negotiation(anchor, kept, found, late=False, stand_in=b"")
         anchor.listen()
-        self._save()
+        kept.let_down()
+        found.let_down()
+        self._save(leaving)
 
-    def renew(self, leg: Leg, since: Anchor) -> None:
-        """A transfer came to nothing after `leg` had turned to its session: offer it this one again."""
-        side = 0 if leg is self.a else 1
-        self.anchor.adopt(side, since, 0)
-        leg.modify(self.anchor.repeat(side))
+    def renew(self, leg: Leg, since: Anchor, side: int) -> None:
+        """A transfer came to nothing after `leg` had turned to its session, where it was on `side`: offer it
+        this one again. Where it has not answered yet, that waits until it does."""
+        if leg.settled:
+            self.anchor.adopt(self.side(leg), since, side)
+            leg.modify(self.anchor.repeat(self.side(leg)))
+        else:
+            self._strays[leg] = since, side
+            leg.cancel_modify()
+
+    def _on_stray(self, leg: Leg, *, accepted: bool) -> None:
+        since, side = self._strays.pop(leg)
+        if accepted:
+            leg.acknowledge(b"")
+            self.renew(leg, since, side)
+        else:
+            self.anchor.outlast(self.side(leg), since, side)
 
     def absorb(self, other: Call) -> None:
         """The links of another call go on in this one, which takes its place."""
@@ -489,7 +522,7 @@ class Call:
             cancelled = who is not None
             self._search.give_up('SIP;cause=487;text="Caller cancelled"' if cancelled else "")
         if self.transfer is not None:
-            self.transfer.abandon()
+            self.transfer.over(self)
         for side in (self.a, self.b):
             if side is not None:
                 side.bye(cause or NORMAL, reason)

@@ -164,6 +164,13 @@ class Leg:
         if dialog is not None and self._ack_wait is None:
             self.endpoint.request(dialog.request("OPTIONS"), self.flow, ProbeUser(self))
 
+    def let_down(self) -> None:
+        """Nobody is there any more to answer what the party asks for: it may ask again, and its dialog goes
+        on (RFC 5057 section 5.1)."""
+        self.decline(491)
+        for number in list(self._asked):
+            self.answer_request(number, 480)
+
     def answer_request(self, number: int, status: int, fields: Fields | None = None) -> None:
         """Answer an INFO or a REFER of the party."""
         pending = self._asked.pop(number, None)

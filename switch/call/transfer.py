@@ -29,6 +29,8 @@ from switch.ports import NS_PER_MS, NS_PER_S
 from switch.routing.lines import Line
 from switch.routing.plan import Stage
 from switch.sdp.description import resumed
+from switch.sip.message import Fields
+from switch.timers import Timer
 
 if TYPE_CHECKING:
     from switch.call.call import Call
@@ -39,11 +41,17 @@ BUSY_NS = 100 * NS_PER_MS
 
 MOST_TRIES = 20
 GLARE_NS = 2 * NS_PER_S
+UNANSWERED_NS = 32 * NS_PER_S
+"""How long a party may think about the new session: a re-INVITE that has a provisional answer never times out
+by itself."""
+
+
+CANCELLED = Ending("cancelled", "caller", 487, NORMAL)
 
 
 class Transfer:
     """One transfer that is being carried out. `kept` stays, `referrer` leaves; `other` is the call that an
-    attended one takes the target from."""
+    attended one takes the target from, and `consult` the referrer's leg there."""
 
     def __init__(
         self, context: CallContext, call: Call, referrer: Leg, kept: Leg, event: ev.Refer, line: Line
@@ -58,13 +66,15 @@ class Transfer:
         self._line = line
         self._search: Search | None = None
         self._other: Call | None = None
+        self._consult: Leg | None = None
         self._found: Leg | None = None
         self._party: Party | None = None
         self._awaited: Leg | None = None
-        self._offer = b""
+        self._unanswered: Timer | None = None
         self._tries = 0
         self._rang = False
-        self._kept_moved = False
+        self._asked: list[Leg] = []
+        self._moved: list[Leg] = []
         self.anchor = context.anchor()
 
     # --- from the call --------------------------------------------------------------------------------------
@@ -96,44 +106,69 @@ class Transfer:
 
     def takes(self, leg: Leg, event: ev.Event) -> bool:
         """Whether an event on a leg is the transfer's and not the call's."""
-        if isinstance(event, ev.Modified | ev.ModifyRefused) and leg is self._awaited:
-            if isinstance(event, ev.Modified):
+        match event:
+            case ev.Modified() if leg is self._awaited:
                 self._on_granted(leg, event)
-            else:
-                self._on_declined(event)
-            return True
-        if not isinstance(event, ev.HungUp | ev.Lost):
-            return False
-        if leg is self._referrer:
-            self._referrer = None
-            self._call.leave(leg)
-            self._comfort()
-            return True
-        if leg is self._kept:
-            self.abandon()
-            return False
-        if leg is self._found:
-            self._fail(480, None)
-            return self._other is None
-        if self._other is not None:  # the line leaves the call to the target, as it was about to anyway
-            self._other.leave(leg)
-            return True
-        return False
+            case ev.ModifyRefused() if leg is self._awaited:
+                self._on_declined(leg, event)
+            case ev.Modify() if self._joining or self._is_alone(leg):
+                leg.decline(491)
+            case ev.HungUp() | ev.Lost():
+                return self._on_gone(leg)
+            case _:
+                return False
+        return True
 
-    def abandon(self) -> None:
-        """The call is over, or whoever was to stay has left."""
-        self._close(Ending("cancelled", "caller", 487, NORMAL))
+    def of(self, call: Call) -> bool:
+        """Whether it is this call that goes on with what is found."""
+        return call is self._call
+
+    def over(self, call: Call) -> None:
+        """One of the calls is over."""
+        if call is self._call:
+            self._close(CANCELLED, ends=call)
+        else:
+            self._fail(480, None, ends=call)
 
     def media_failed(self) -> None:
         """The relay could not open the ports of the transfer."""
         self._fail(503, NO_CIRCUIT)
 
+    @property
+    def _joining(self) -> bool:
+        """Whether a party is being asked, or has turned to the new session already: the old ones are not to
+        be changed any more."""
+        return self._awaited is not None or bool(self._moved)
+
+    def _is_alone(self, leg: Leg) -> bool:
+        """Whether the one beside whom a leg was has left."""
+        call = self._other if leg in (self._found, self._consult) else self._call
+        return call is not None and call.other(leg) is None
+
+    def _on_gone(self, leg: Leg) -> bool:
+        """Somebody hung up or is lost; whether his call goes on without him."""
+        if leg is self._kept:
+            self._close(CANCELLED, ends=self._call)
+            return False
+        if leg is self._found:
+            self._fail(480, None, ends=self._other)
+            return False
+        if leg is self._referrer:
+            self._referrer = None
+            self._call.leave(leg)
+            self._comfort()
+        elif self._other is not None:  # the line leaves the call to the target, as it was about to anyway
+            self._other.leave(leg)
+        return True
+
     # --- how it begins --------------------------------------------------------------------------------------
 
     def _blind(self, target: str) -> Refusal | None:
         call, context = self._call, self._context
-        before = call.links[-1]
+        before, side = call.links[-1], call.side(self._kept)
         kept = call.party(self._kept)
+        if not call.anchor.said(side):
+            return refusal("transfer-pending")  # its answer to our offer has yet to come with its ACK
         shown = "" if kept.hidden else kept.number
         decided = context.gate.send_on(
             before.admission,
@@ -154,8 +189,7 @@ class Transfer:
         self._accept()
         call.counts(link, self._line)
         link.placed()
-        side = 0 if self._kept is call.a else 1
-        self._place(0, self._kept, call, side)
+        self._place(0, self._kept, call)
         offer = resumed(call.anchor.said(side))
         self._search = Search(context, self.anchor, self, [link], offer=offer, shown=shown)
         self._search.begin()
@@ -178,16 +212,17 @@ class Transfer:
         party = other.party(found)
         if why := context.gate.join(self._line, call.party(self._kept), party):
             return why
-        self._other, self._found, self._party = other, found, party
+        self._other, self._consult, self._found, self._party = other, consult, found, party
         other.transfer = self
         self._accept()
-        side, other_side = 0 if self._kept is call.a else 1, 0 if found is other.a else 1
-        self._place(0, self._kept, call, side)
-        self._place(1, found, other, other_side)
+        self._place(0, self._kept, call)
+        self._place(1, found, other)
         try:
-            self._ask(self._kept, self.anchor.relay(1, resumed(other.anchor.said(other_side))))
+            self.anchor.relay(1, resumed(other.anchor.said(other.side(found))))
         except (Malformed, NoPorts):
             self._fail(488, NETWORK)
+        else:
+            self._ask(self._kept)
         return None
 
     def _consult_leg(self, replaces: ev.Replaces) -> Leg | None:
@@ -205,13 +240,14 @@ class Transfer:
         self._call.transfer = self
         self._context.tables.media_added(self._call, self.anchor)
         if self._referrer is not None:
-            self._referrer.answer_request(self._number, 202)
+            fields: Fields = {"Refer-Sub": ["false"]} if self._silent else {}  # RFC 4488 section 4
+            self._referrer.answer_request(self._number, 202, fields)
         self._tell(100)
 
-    def _place(self, side: int, leg: Leg, call: Call, before: int) -> None:
+    def _place(self, side: int, leg: Leg, call: Call) -> None:
         """A side of the new session is where a side of a call was, and goes on with its descriptions."""
         self.anchor.place(side, leg.flow.remote.host)
-        self.anchor.adopt(side, call.anchor, before)
+        self.anchor.adopt(side, call.anchor, call.side(leg))
 
     # --- the search for the target --------------------------------------------------------------------------
 
@@ -255,7 +291,7 @@ class Transfer:
         assert self._search is not None
         search = self._search
         try:
-            body = self.anchor.relay(1, event.sdp)
+            self.anchor.relay(1, event.sdp)
         except (Malformed, NoPorts):
             _hang_up(leg, NETWORK)
             search.attempts.go_on(ev.Refused(502, NETWORK, local=True))
@@ -273,7 +309,7 @@ class Transfer:
         for link in search.links:
             link.save((self._kept.snapshot(), leg.snapshot()), ())
         self._party = search.party
-        self._ask(self._kept, body)
+        self._ask(self._kept)
 
     def on_nobody(self, outcome: ev.Refused, blocked: Refusal | None) -> None:
         """The target does not take the call."""
@@ -301,54 +337,71 @@ class Transfer:
             case ev.Modify():
                 leg.decline(491)
             case ev.Info() | ev.Refer():
-                leg.answer_request(event.number, 481)
+                leg.answer_request(event.number, 491)  # its dialog goes on (RFC 5057 section 5.1)
             case ev.HungUp() | ev.Lost():
                 self._fail(480, None)
 
     # --- the joining ----------------------------------------------------------------------------------------
 
-    def _ask(self, leg: Leg, offer: bytes) -> None:
-        """Offer a side the new session; wait while it is in the middle of something else (RFC 3261 14.1)."""
-        self._awaited, self._offer = leg, offer
-        if leg.settled:
-            leg.modify(offer)
-        else:
-            self._ask_later(BUSY_NS)
+    def _ask(self, leg: Leg) -> None:
+        """Offer a side the new session; wait while it is in the middle of something else (RFC 3261 14.1).
+        The session that it was on may have gone on meanwhile: the offer comes after what it was told last
+        there (RFC 3264 section 8)."""
+        if not leg.settled:
+            self._ask_later(leg, BUSY_NS)
+            return
+        side = self._side(leg)
+        call = self._call if side == 0 or self._other is None else self._other
+        self.anchor.adopt(side, call.anchor, call.side(leg))
+        self._awaited = leg
+        self._asked.append(leg)
+        self._unanswered = self._context.timers.start(
+            UNANSWERED_NS, lambda: self.guard(lambda: self._fail(408, NETWORK))
+        )
+        leg.modify(self.anchor.repeat(side))
 
-    def _ask_later(self, delay_ns: int) -> None:
+    def _ask_later(self, leg: Leg, delay_ns: int) -> None:
         self._tries += 1
         if self._tries > MOST_TRIES:
             self._fail(491, NETWORK)
             return
-        leg, offer = self._awaited, self._offer
 
         def again() -> None:
-            if leg is not None and leg is self._awaited and self._call.transfer is self:
-                self._ask(leg, offer)
+            if self._call.transfer is self:
+                self._ask(leg)
 
         self._context.timers.start(delay_ns, lambda: self.guard(again))
 
     def _on_granted(self, leg: Leg, event: ev.Modified) -> None:
-        self._awaited = None
+        self._has_answered()
         leg.acknowledge(b"")
-        side = 0 if leg is self._kept else 1
+        side = self._side(leg)
+        self._moved.append(leg)
         try:
-            body = self.anchor.relay(side, event.sdp)
+            self.anchor.relay(side, event.sdp)
         except (Malformed, NoPorts):
-            self._kept_moved = self._kept_moved or leg is self._kept
             self._fail(488, NETWORK)
             return
         if side == 0 and self._other is not None and self._found is not None:
-            self._kept_moved = True
-            self._ask(self._found, body)
+            self._ask(self._found)
         else:
             self._complete()
 
-    def _on_declined(self, event: ev.ModifyRefused) -> None:
+    def _on_declined(self, leg: Leg, event: ev.ModifyRefused) -> None:
+        self._has_answered()
         if event.status == 491:
-            self._ask_later(GLARE_NS + self._context.entropy.below(GLARE_NS))
+            self._ask_later(leg, GLARE_NS + self._context.entropy.below(GLARE_NS))
         else:
             self._fail(488, NETWORK)
+
+    def _has_answered(self) -> None:
+        self._awaited = None
+        if self._unanswered is not None:
+            self._unanswered.cancel()
+            self._unanswered = None
+
+    def _side(self, leg: Leg) -> int:
+        return 0 if leg is self._kept else 1
 
     def _complete(self) -> None:
         """Both talk to each other: whoever asked for it is told so and leaves."""
@@ -357,14 +410,18 @@ class Transfer:
         assert self._party is not None
         call.transfer = None
         links = self._search.links if self._search is not None else []
+        leaving = [leg for leg in (self._referrer, self._consult) if leg is not None]
         if other is not None:
             other.transfer = None
             links = other.links
+            for link in links:
+                if link.reached is self._consult:
+                    link.reached = self._kept
             consult = other.other(self._found)
             if consult is not None:
                 consult.bye(NORMAL)
                 consult.detach()
-        call.take_over(self._kept, self._gone, self._found, self._party, self.anchor, links)
+        call.take_over(self._kept, self._gone, self._found, self._party, self.anchor, links, leaving)
         if other is not None:
             call.absorb(other)
         self._context.sums.transfers["attended" if other is not None else "blind"] += 1
@@ -372,21 +429,22 @@ class Transfer:
             self._referrer.detach()
             self._tell(200)
 
-    def _fail(self, status: int, cause: int | None) -> None:
+    def _fail(self, status: int, cause: int | None, *, ends: Call | None = None) -> None:
         """It came to nothing: the one who asked is told, and has his party again; if he has left, so must
-        the other."""
+        the other. `ends` is the call that is over in any case."""
         self._tell(status)
         gone = self._referrer is None
-        self._close(Ending(outcome_of(status), "callee", status, cause))
+        self._close(Ending(outcome_of(status), "callee", status, cause), ends=ends)
         if gone:
             self._call.end("transfer-failed")
 
-    def _close(self, ending: Ending) -> None:
+    def _close(self, ending: Ending, *, ends: Call | None = None) -> None:
         call, other, found = self._call, self._other, self._found
         if call.transfer is not self:
             return
         call.transfer = None
-        self._awaited = None
+        awaited = self._awaited
+        self._has_answered()
         if self._search is not None:
             self._search.give_up("")
             if found is not None:
@@ -397,13 +455,25 @@ class Transfer:
                 how = Ending("answered", ending.by, 200, ending.cause) if talked else ending
                 link.end(how, silent_ms=0, flags=("transfer-failed",))
                 self._context.tables.closed(link.id)
-        if other is not None:
+        if self._referrer is not None and call is not ends:
+            self._turn_back(call, self._kept, awaited)
+        if other is not None and found is not None:
             other.transfer = None
-        if self._kept_moved and self._referrer is not None:
-            call.renew(self._kept, self.anchor)
+            if other is not ends and other.other(found) is not None:
+                self._turn_back(other, found, awaited)
+            elif other is not ends:  # the line has left it already
+                other.end("transfer-failed")
         self._context.tables.media_removed(self.anchor)
         self.anchor.close()
         self._context.sums.transfers["failed"] += 1
+
+    def _turn_back(self, call: Call, leg: Leg, awaited: Leg | None) -> None:
+        """A party goes on in the session that it was on, whatever it was offered or has taken meanwhile."""
+        side = self._side(leg)
+        if leg is awaited or leg in self._moved:
+            call.renew(leg, self.anchor, side)
+        elif leg in self._asked:
+            call.anchor.outlast(call.side(leg), self.anchor, side)
 
     # --- details --------------------------------------------------------------------------------------------
 
@@ -427,7 +497,7 @@ class Transfer:
         prompt = self._context.ringback
         if self._referrer is None and self._found is None and prompt:
             call = self._call
-            call.anchor.say(0 if self._kept is call.a else 1, prompt, 0)
+            call.anchor.say(call.side(self._kept), prompt, 0)
 
 
 def _hang_up(leg: Leg, cause: int) -> None:

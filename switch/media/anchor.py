@@ -147,6 +147,11 @@ class Anchor:
         self._origins[side] = other._origins[other_side]
         self._versions[side] = other._versions[other_side]
 
+    def outlast(self, side: int, other: Anchor, other_side: int) -> None:
+        """A side was offered another session and did not take it: what it is told from now on is newer than
+        that offer, which had its version as well."""
+        self._versions[side] = max(self._versions[side], other._versions[other_side] + 1)
+
     def stand_in(self, side: int, offer: bytes) -> bytes:
         """The answer to the other side's `offer` in the name of a side that gave none that can be used: all
         that is offered, with an address to be learnt from its packets.

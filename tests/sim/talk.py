@@ -27,6 +27,8 @@ class Talk:
         """What NOTIFYs said of a transfer: the status lines."""
         self.offers: list[str] = []
         """Every session description that came, in order."""
+        self.agreed = ""
+        """The last one of them that we have accepted, or that accepted ours."""
         self.over = False
         self.up = False
         self.acks = True
@@ -267,7 +269,7 @@ class Talk:
             return
         self._being_modified = served
         served.respond(100)
-        self._take(request.sdp)
+        self._take(request.sdp, agreed=False)
         if not self.answers_modify:
             return
 
@@ -278,6 +280,7 @@ class Talk:
                 served.respond(self.answers_modify)
                 return
             served.on_unacknowledged = self._unacknowledged
+            self.agreed = request.sdp or self.agreed
             direction = mirrored(direction_of(request.sdp)) if request.sdp else "sendrecv"
             served.respond(200, rows=[("Contact", self.party.contact)], body=self._sdp(direction))
 
@@ -415,17 +418,18 @@ class Talk:
         party = self.party
         return sdp(party.mark, party.address.host, self.port, self._sdp_version, direction)
 
-    def _take(self, body: str) -> None:
+    def _take(self, body: str, *, agreed: bool = True) -> None:
         """A description has come; a phone speaks once it knows where to, and not before."""
         if body:
             self.offers.append(body)
+            self.agreed = body if agreed else self.agreed
             if self._served is None and not self.over:
                 self._speak()
 
     @property
     def media_target(self) -> tuple[str, int]:
         """Where the other side, as far as we know, wants its media."""
-        return media_in(self.offers[-1]) if self.offers else ("", 0)
+        return media_in(self.agreed) if self.agreed else ("", 0)
 
     def _hear(self, what: str) -> None:
         if not (what.isdigit() and what in self.heard):
