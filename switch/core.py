@@ -417,8 +417,8 @@ class Switch:
     def _on_relay(self, message: RelayMessage) -> None:
         call = self.calls.of_session(message.session)
         match message.kind:
-            case "silent" if call is not None and not call.admission.urgent:
-                call.end("no-media", silent_ms=self.settings.media.silence_ms)
+            case "silent" if call is not None:
+                call.media_silent(self.settings.media.silence_ms)
             case "failed" if call is not None:
                 self.counters["relay_failed"] += 1
                 call.media_failed(message.session)

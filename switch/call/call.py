@@ -64,6 +64,7 @@ class Call:
         "_media_of",
         "_negotiation",
         "_parties",
+        "_quiet",
         "_search",
         "_strays",
         "_timers",
@@ -98,6 +99,7 @@ class Call:
         self._flags: list[str] = []
         self._help = HelpLog(context.timers.now) if admission.help is not None else None
         self._media_of = call_id
+        self._quiet = False
 
     # --- from outside ---------------------------------------------------------------------------------------
 
@@ -202,6 +204,15 @@ class Call:
             self.guard(self.transfer.media_failed)
         else:
             self.end("relay-failed")
+
+    def media_silent(self, silent_ms: int) -> None:
+        """Nothing has been heard of either party for so long. A call for help is not cut for that: from now
+        on they are asked whether they are still there."""
+        if not self.admission.urgent:
+            self.end("no-media", silent_ms=silent_ms)
+        elif not self._quiet:
+            self._quiet = True
+            self.guard(self._ask_for_life)
 
     def fail(self) -> None:
         """We were wrong: end this one call, so that the switch lives on."""
@@ -413,12 +424,16 @@ class Call:
         self._end("answered", leg, event.status, NETWORK, silent_ms=silent_ns // NS_PER_MS)
 
     def _probe(self) -> None:
-        """While silence means nothing (hold, no RTP), ask both parties whether they are still there."""
-        if not self.anchor.watching:
-            for leg in (self.a, self.b):
-                if leg is not None:
-                    leg.probe()
+        """While silence means nothing (hold, no RTP) or ends nothing, ask both parties whether they are still
+        there."""
+        if self._quiet or not self.anchor.watching:
+            self._ask_for_life()
         self._after(PROBE_NS, self._probe)
+
+    def _ask_for_life(self) -> None:
+        for leg in (self.a, self.b):
+            if leg is not None:
+                leg.probe()
 
     # --- transfer -------------------------------------------------------------------------------------------
 

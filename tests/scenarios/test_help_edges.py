@@ -133,6 +133,24 @@ def test_a_callback_is_not_ended_for_silence() -> None:
     assert not call.over
 
 
+def test_a_call_for_help_that_both_have_left_is_ended(world: Scene) -> None:
+    """Found by seed 902347: both hung up before the switch knew that they talk, which it answered with 481;
+    then it kept the call for ever, for neither silence nor a limit ends a call for help."""
+    alice, (centre, _) = world.phone("alice"), world.centres()
+    answers(centre)
+    call = alice.invite("112")
+    assert world.run_until(lambda: call.up)
+    call.abandon()
+    world.run(60_000)
+    assert not centre.talk.over  # one of them is there, and silent
+    assert call.over
+    centre.talk.abandon()
+    world.run(300_000)
+    world.rest()
+    (cdr,) = world.cdrs
+    assert (cdr.outcome, cdr.amount, cdr.flags) == ("answered", 0, ("lost",))
+
+
 @pytest.mark.parametrize("row", [("Require", "x-unheard-of"), ("Accept", "text/plain")])
 def test_a_callback_is_refused_for_no_header_field(
     row: tuple[str, str],

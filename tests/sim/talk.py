@@ -253,7 +253,7 @@ class Talk:
             case "INVITE":
                 self._on_reinvite(request, served)
             case "OPTIONS":
-                served.respond(200)
+                served.respond(481 if self.over else 200)
             case "NOTIFY":
                 self.progress.append(request.body.strip().removeprefix("SIP/2.0 "))
                 served.respond(200)
