@@ -16,7 +16,7 @@ from switch.call.admission import Refusal
 from switch.call.attempts import Attempts
 from switch.call.context import CallContext
 from switch.call.gate import UNPAID
-from switch.call.link import Link, LinkUser
+from switch.call.link import Link
 from switch.call.outgoing import OutgoingLeg
 from switch.call.policy import Origin, Party
 from switch.call.reasons import refusal
@@ -29,8 +29,11 @@ from switch.routing.plan import Stage
 from switch.sip.uri import parse_name_addr, parse_uri
 
 
-class SearchUser(LinkUser, Protocol):
+class SearchUser(Protocol):
     """The call, or the transfer, that looks for somebody."""
+
+    def guard(self, act: Callable[[], None]) -> None:
+        """Do something; a fault of ours in it ends this one call."""
 
     def relayed(self, side: int, sdp: bytes) -> bytes:
         """A body through the anchor."""

@@ -259,14 +259,6 @@ class Transfer:
         """A body through the new session."""
         return self.anchor.relay(side, sdp)
 
-    def warn(self) -> None:
-        """The call is about to be cut."""
-        self._call.warn()
-
-    def cut(self, reason: str, due_ns: int) -> None:
-        """It is time to cut it."""
-        self._call.cut(reason, due_ns)
-
     def on_tried(self, link: Link, stage: Stage) -> None:
         """An attempt is made."""
         self._context.tables.tried(link.id, stage.trunk)
