@@ -120,6 +120,12 @@ class Gate:
         """A new configuration for new calls."""
         self._settings = self._routes.settings = self.help.settings = settings
 
+    @property
+    def records_refusals(self) -> bool:
+        """Whether there is room for records of what comes to nothing, which anybody can ask for as often as
+        he likes."""
+        return self._closed() != "journal-full"
+
     def admit(self, request: Request, flow: Flow, now: Moment) -> Admission | Service | Refusal | Unproven:
         """The decision about an INVITE that would start a call.
 

@@ -210,8 +210,9 @@ def record_refused(
     """Count, log and record a leg that the gate did not let come about."""
     context.sums.refusals[why.verdict] += 1
     context.sums.outcomes["refused", ""] += 1
-    cdr = refused_link(context.entropy.token(96), link, line, origin, target, why, context.timers.now)
-    context.append(Append(CallEnded(cdr), hold=False))
+    if context.gate.records_refusals:
+        cdr = refused_link(context.entropy.token(96), link, line, origin, target, why, context.timers.now)
+        context.append(Append(CallEnded(cdr), hold=False))
     facts = {"call_id": link.id, "line": line.number, "origin": origin.value, "verdict": why.verdict}
     context.note(Note("leg_refused", facts))
 

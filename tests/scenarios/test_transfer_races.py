@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from switch.ports import EndCall
+from switch.ports import EndCall, JournalState
 from tests.scenarios.scene import Scene, answers
 from tests.scenarios.test_transfer import Office, consulted, linked, of_origin, office
 from tests.sim.parties import Party
@@ -345,6 +345,23 @@ def test_who_released_a_call_that_bob_was_called_in(hangs_up: str, office: Offic
     world.rest()
     by = {cdr.line: cdr.released_by for cdr in world.cdrs}
     assert by[carol.number] == ("callee" if hangs_up == "alice" else "caller")
+
+
+def test_what_is_refused_is_not_recorded_while_records_cannot_be_kept(office: Office) -> None:
+    """As for calls; each REFER was one more entry in a queue that nobody emptied."""
+    world, alice, bob, _ = office
+    world.machine.feed(JournalState(True))
+    before = len(world.machine.journal.taken)
+    for _ in range(5):
+        bob.talk.refer("+33142345678")
+        world.run(100)
+    assert "refer-403" in bob.talk.heard
+    assert len(world.machine.journal.taken) == before
+    world.machine.feed(JournalState(False))
+    bob.talk.refer("+33142345678")
+    alice.talk.bye()
+    world.rest()
+    assert len(of_origin(world, "transfer")) == 1
 
 
 # --- the power goes -----------------------------------------------------------------------------------------
