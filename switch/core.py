@@ -119,7 +119,7 @@ class Switch:
             lines=self.lines,
             bans=self.bans,
         )
-        self.door = Door(self.endpoint, self.identity, self.bans, settings.emergency.numbers)
+        self.door = Door(self.endpoint, self.identity, self.bans, self._is_for_help)
         self.registrar = Registrar(settings.registrar, self._append)
         self.fraud = FraudDesk(
             rules=settings.fraud,
@@ -319,7 +319,6 @@ class Switch:
         self.identity.algorithms = settings.algorithms
         self.registrar.limits = settings.registrar
         self.bans.replace(settings.bans)
-        self.door.numbers = settings.emergency.numbers
         self.trunks.replace(settings.trunks)
 
     def restore(
@@ -481,6 +480,11 @@ class Switch:
         if order.event == "internal_error":  # of a call or of the switch as a whole
             self.counters["internal_error"] += 1
         self._notes.append(order)
+
+    def _is_for_help(self, uri: str) -> bool:
+        """Whether a Request-URI asks for an emergency service, with a code before the number or without."""
+        service = self.gate.service_of(uri)
+        return service is not None and service.is_emergency
 
     def _is_trusted(self, host: str) -> bool:
         """Whether no ban is for this host: a carrier, a gateway to a centre, a customer's own equipment."""

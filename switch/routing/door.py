@@ -6,7 +6,8 @@ by its Request-URI before anything is parsed; so does whatever belongs to a dial
 
 from __future__ import annotations
 
-from emergency.numbers import ServiceNumbers
+from collections.abc import Callable
+
 from switch.ports import Flow
 from switch.routing.bans import Bans
 from switch.routing.identity import Challenge, Denied, Identity, Unproven
@@ -19,11 +20,13 @@ CALLS_FOR_HELP = frozenset({"INVITE", "ACK", "CANCEL"})
 
 
 class Door:
-    """Stands between the network and the endpoint, and answers whoever proved nothing. `numbers` tells a
-    call for help."""
+    """Stands between the network and the endpoint, and answers whoever proved nothing. `is_for_help` tells a
+    call for help by its Request-URI, as whoever admits it does."""
 
-    def __init__(self, endpoint: Endpoint, identity: Identity, bans: Bans, numbers: ServiceNumbers) -> None:
-        self.numbers = numbers
+    def __init__(
+        self, endpoint: Endpoint, identity: Identity, bans: Bans, is_for_help: Callable[[str], bool]
+    ) -> None:
+        self._is_for_help = is_for_help
         self._endpoint = endpoint
         self._identity = identity
         self._bans = bans
@@ -66,7 +69,3 @@ class Door:
             lambda: self._endpoint.reply(request, flow, status, fields=fields),
             self._endpoint.timers.now.mono_ns,
         )
-
-    def _is_for_help(self, uri: str) -> bool:
-        service = self.numbers.recognise(uri)
-        return service is not None and service.is_emergency

@@ -212,7 +212,17 @@ def ignored_source(world: Scene) -> Party:
     return phone
 
 
-@pytest.mark.parametrize("uri", [HELP, "urn:service:sos", "sip:+32-112@voice.example"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        HELP,
+        "urn:service:sos",
+        "sip:+32-112@voice.example",
+        "sip:*31*112@voice.example",
+        "sip:%2331%23112@voice.example",
+        "sip:*31#112#@voice.example",
+    ],
+)
 def test_a_call_for_help_from_an_ignored_source(world: Scene, uri: str) -> None:
     """R-EMG-04: the call as a whole, until the caller hangs up."""
     phone, (centre, _) = ignored_source(world), world.centres()
