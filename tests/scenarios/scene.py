@@ -16,6 +16,7 @@ from tests.sim.network import Hop
 from tests.sim.parties import Party
 from tests.sim.talk import Talk
 from tests.sim.weather import CALM, Weather
+from tests.sim.witness import Witness
 from tests.sim.world import HOSTS, SWITCH, World, settings
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -43,7 +44,7 @@ class Scene(World):
     def __init__(self, weather: Weather = CALM, **changes: Any) -> None:
         trunks = tuple(replace(trunk, probe_ns=0) for trunk in settings().trunks)
         super().__init__(1, weather, **{"trunks": trunks, **changes})
-        self.auditor = Auditor(self)
+        self.auditor, self.witness = Auditor(self), Witness(self)
         self.machine.start()
 
     # --- the cast ------------------------------------------------------------------------------------------
@@ -117,6 +118,7 @@ class Scene(World):
         self.run(40_000)
         assert self.run_until(lambda: not self.sizes()["clients"] and not self.sizes()["servers"], 120_000)
         assert self.auditor.check() == []
+        assert self.witness.check() == []
         assert self.auditor.check_rest() == []
 
     def close(self, golden: str) -> Cdr:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from switch.ports import NS_PER_MS, NS_PER_S, CallAnswered, CallEnded
 from switch.record import Cdr
@@ -136,9 +137,9 @@ class Auditor:
             moment = self.world.moment()
             key = message.call_id, message.branch, life
             before = self.attempts.get(key)
-            if (
-                before is None or not before.known
-            ):  # answered without state; repeated, it may fare better later
+            core = self.world.machine.core
+            remembered = any(kept[0] == message.branch for kept in core.endpoint._servers)
+            if before is None or not remembered:  # answered without state or not at all: it is tried afresh
                 wall_ms = moment.wall_ns // NS_PER_MS
                 known = self._is_known(hop)
                 self.attempts[key] = Attempt(
@@ -157,7 +158,7 @@ class Auditor:
         assert core is not None
         line = core.lines.by_user.get(self.world.parties[name].user) if name != "mallory" else None
         if line is not None and line.secret_out and core.lines.admitted_from(hop.source.host) is None:
-            service = core.settings.emergency.numbers.recognise(_parse(hop.data).uri)
+            service = core.settings.emergency.numbers.recognise(_without_code(_parse(hop.data).uri))
             if service is None or not service.is_emergency:
                 line = None  # it can prove nothing any more, and only help needs no proof
         return core.trunks.admitted_from(hop.source) is not None or line is not None
@@ -212,10 +213,13 @@ class Auditor:
         on_disk = Counter(_key(cdr) for cdr in cdrs)
         excused = Counter(_key(cdr) for cdr in lost)
         unbacked = self.world.machine.unbacked
+        kept = {entry.call_id for entry in journal.disk if isinstance(entry, CallAnswered)}
         unanswered_lost = {
             (entry.pending.invited_ms, "answered")
             for entry in journal.lost
-            if isinstance(entry, CallAnswered) and (entry.pending.emergency or entry.call_id in unbacked)
+            if isinstance(entry, CallAnswered)
+            and entry.call_id not in kept  # what was lost is that a side is another
+            and (entry.pending.emergency or entry.call_id in unbacked)
         }  # the answer to a call for help waits for no disk
         expected: Counter[tuple[int, str]] = Counter()
         for attempt in self.attempts.values():
@@ -258,7 +262,7 @@ class Auditor:
             trunk.host for trunk in self.world.machine.settings.trunks
         }  # no carrier calls for help here
         for attempt in self.attempts.values():
-            service = numbers.recognise(attempt.uri)
+            service = numbers.recognise(_without_code(attempt.uri))
             ours = attempt.known and attempt.host not in trunks
             if service is not None and service.is_emergency and ours:
                 calls.append(attempt)
@@ -333,10 +337,10 @@ class Auditor:
         running = {entry.call_id for entry in journal.taken if isinstance(entry, CallAnswered)}
         papers = {line.number: line.agreement and line.guarantee for line in self.world.machine.lines}
         for cdr in self.world.cdrs:
-            if not cdr.caused_by:
+            if cdr.origin not in ("forward", "redirect", "transfer"):
                 continue
             cut = bool(self.world.machine.deaths)  # what still rang then left nothing behind
-            if cdr.caused_by not in known | running and not cut:
+            if cdr.caused_by and cdr.caused_by not in known | running and not cut:
                 self.problems.append(f"{cdr.call_id} came from a call without record")
             if cdr.outcome == "refused":
                 continue
@@ -412,6 +416,13 @@ class Auditor:
 
 def _key(cdr: Cdr) -> tuple[int, str]:
     return cdr.invited_ms, "answered" if cdr.answered_ms is not None else str(cdr.status)
+
+
+def _without_code(uri: str) -> str:
+    """A URI as if nobody had dialled a code that shows or hides his number."""
+    scheme, _, rest = uri.partition(":")
+    number = unquote(rest)
+    return f"{scheme}:{number[4:]}" if number[:4] in ("*31*", "#31#", "*31#") else uri
 
 
 def _words(text: str) -> set[str]:

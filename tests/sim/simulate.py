@@ -18,6 +18,7 @@ from tests.sim import bills
 from tests.sim.auditor import Auditor
 from tests.sim.traffic import Traffic
 from tests.sim.weather import CALM, forecast
+from tests.sim.witness import Witness
 from tests.sim.world import MEDIA_HOST, START_WALL_S, World, tables, with_bundle
 
 
@@ -27,6 +28,8 @@ def local_s(text: str) -> int:
 
 
 STORM_MS = 60_000
+LULL_MS = 8_000
+"""When everything that was going on has come to an end, and nobody has hung up for that."""
 CALM_MS = 200_000
 LIMITS = CallLimits(ring_ns=20 * NS_PER_S, no_answer_ns=30 * NS_PER_S, max_s=30)
 STARTS_S = (
@@ -85,7 +88,7 @@ def simulate(seed: int, **changes: Any) -> Verdict:
         media=MEDIA,
         **changes,
     )
-    auditor = Auditor(world)
+    auditor, witness = Auditor(world), Witness(world)
     traffic = Traffic(world, random)
     world.machine.start()
     traffic.start(random.randint(6, 18), STORM_MS)
@@ -105,6 +108,8 @@ def simulate(seed: int, **changes: Any) -> Verdict:
     world.blow(CALM)
     while world.machine.core is None:
         world.run(1000)
+    world.run(LULL_MS)
+    witness.check_talks()
     for _ in range(CALM_MS // 10_000):
         traffic.calm_down()
         world.run(10_000)
@@ -116,7 +121,7 @@ def simulate(seed: int, **changes: Any) -> Verdict:
     return Verdict(
         seed,
         tuple(faults),
-        tuple(dict.fromkeys(auditor.problems)),
+        tuple(dict.fromkeys([*auditor.problems, *witness.check()])),
         len(cdrs),
         sum(1 for cdr in cdrs if cdr.answered_ms is not None),
         len(world.network.hops),

@@ -28,7 +28,14 @@ OUTSIDE = (
     "0112",
 )
 ABROAD = ("0033145678901", "0033145678901", "0033612345678", "00385123456789")
-HELP = ("sip:112@voice.example", "urn:service:sos", "sip:+32101@voice.example", "sip:100@voice.example")
+HELP = (
+    "sip:112@voice.example",
+    "urn:service:sos",
+    "sip:+32101@voice.example",
+    "sip:100@voice.example",
+    "sip:*31*112@voice.example",
+    "sip:%2331%23101@voice.example",
+)
 SENT_ON = (*NUMBERS.values(), "+32478123456", "0033145678901", "00385123456789", "070123456", "112", "1234")
 """Where calls are forwarded, redirected and transferred to, allowed or not."""
 CONDITIONS = ("always", "busy", "no-answer", "unreachable")
@@ -42,6 +49,14 @@ EXTRAS = (
 )
 """What must not stop a call for help, nor be believed (R-EMG-05)."""
 STRANGER = "+3225550123"
+BEHIND = (
+    ("Diversion", "<sip:+32475999888@x>;reason=no-answer"),
+    ("Diversion", "<sip:a%0D%0AX:%20y@x>;counter=9, <sip:@x>, nonsense"),
+    ("History-Info", "<sip:+32475999888@x>;index=1, <sip:+3216234567@x;cause=302>;index=1.1"),
+    ("Referred-By", "<sip:+32475999888@x>"),
+)
+"""What an INVITE may say of where it comes from, true or not."""
+CODES = ("*31*", "#31#", "*31#")
 
 
 class Traffic:
@@ -125,6 +140,10 @@ class Traffic:
     def _place_call(self) -> None:
         random = self.random
         rows = [("Privacy", "id")] if random.random() < 0.1 else []
+        code = ""
+        if self._sends_on:
+            rows += [random.choice(BEHIND)] if random.random() < 0.15 else []
+            code = random.choice(CODES) if random.random() < 0.1 else ""
         kind = random.choices(
             ["inside", "outside", "inbound", "office", "help", "mallory"], [30, 30, 20, 8, 10, 2]
         )[0]
@@ -141,9 +160,9 @@ class Traffic:
             talk = caller.invite("112", uri=random.choice(HELP), offer=random.random() < 0.9, rows=rows)
         elif kind in ("inside", "inbound") or random.random() < 0.3:
             called = random.choice([inside, "0" + inside[3:], "00" + inside[1:]])
-            talk = caller.invite(called, offer=random.random() < 0.85, rows=rows)
+            talk = caller.invite(code + called, offer=random.random() < 0.85, rows=rows)
         else:
-            talk = caller.invite(random.choice(OUTSIDE), offer=random.random() < 0.85, rows=rows)
+            talk = caller.invite(code + random.choice(OUTSIDE), offer=random.random() < 0.85, rows=rows)
         self._live(talk)
         if random.random() < 0.25:
             caller.after(random.randint(0, 6000), talk.cancel)
