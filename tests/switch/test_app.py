@@ -36,7 +36,9 @@ from tests.switch.net.support import Disk, Log, cdr, until
 from tests.switch.net.test_webhook import Endpoint
 from tests.torture.support import tables
 
-LINE = Line("office", ("+3216234567",), Account({}, ()), "classic", sources=("127.0.0.3",), max_calls=9)
+LINE = Line(
+    "office", ("+3216234567",), Account({}, ()), "classic", sources=("127.0.0.3",), max_calls=9, cap="none"
+)
 
 
 class Phone:
