@@ -68,6 +68,7 @@ class Call:
         "_search",
         "_strays",
         "_timers",
+        "_unheard",
         "a",
         "admission",
         "anchor",
@@ -100,6 +101,8 @@ class Call:
         self._help = HelpLog(context.timers.now) if admission.help is not None else None
         self._media_of = call_id
         self._quiet = False
+        self._unheard: set[Leg] = set()
+        """Of a call for help: who gave no sign of life when both were asked last."""
 
     # --- from outside ---------------------------------------------------------------------------------------
 
@@ -177,6 +180,8 @@ class Call:
                 Transfer.asked(self._context, self, leg, event)
             case ev.HungUp():
                 self._on_hung_up(leg, event)
+            case ev.Unheard():
+                self._on_unheard(leg)
             case ev.Lost():
                 self._on_lost(leg, event)
 
@@ -423,6 +428,13 @@ class Call:
         silent_ns = self._context.timers.now.mono_ns - leg.heard_ns if event.probed else 0
         self._end("answered", leg, event.status, NETWORK, silent_ms=silent_ns // NS_PER_MS)
 
+    def _on_unheard(self, leg: Leg) -> None:
+        """A call for help ends only when neither party gives a sign of life: one of them may have a phone
+        that ignores OPTIONS, and nothing to say."""
+        self._unheard.add(leg)
+        if self._unheard >= {side for side in (self.a, self.b) if side is not None}:
+            self._on_lost(leg, ev.Lost(408, probed=True))
+
     def _probe(self) -> None:
         """While silence means nothing (hold, no RTP) or ends nothing, ask both parties whether they are still
         there."""
@@ -431,6 +443,7 @@ class Call:
         self._after(PROBE_NS, self._probe)
 
     def _ask_for_life(self) -> None:
+        self._unheard.clear()
         for leg in (self.a, self.b):
             if leg is not None:
                 leg.probe()

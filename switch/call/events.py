@@ -129,6 +129,11 @@ class Lost:
     probed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """A party was asked for a sign of life and gave none. It may be gone, or a phone that ignores OPTIONS."""
+
+
 Event = (
     Ringing
     | Answered
@@ -143,5 +148,6 @@ Event = (
     | InfoAnswered
     | Refer
     | HungUp
+    | Unheard
     | Lost
 )

@@ -22,6 +22,7 @@ from switch.call.events import (
     Modify,
     ModifyCancelled,
     ModifyRefused,
+    Unheard,
 )
 from switch.call.exchange import FRAGMENT_TYPE, InfoUser, NotifyUser, ProbeUser, ReinviteUser, refer_of
 from switch.malformed import Malformed
@@ -386,7 +387,9 @@ class Leg:
 
     def on_probed(self, status: int) -> None:
         """The party's answer to our OPTIONS."""
-        if status in (408, 481):
+        if status == 408 and self.tolerant:
+            self._tell(Unheard())  # silence is no proof where a life may depend on the call (R-EMG-04)
+        elif status in (408, 481):
             self._lose(status, probed=True)
         else:
             self.heard_ns = self.endpoint.timers.now.mono_ns

@@ -161,3 +161,33 @@ def test_a_callback_is_refused_for_no_header_field(
     call = centre.invite(bob.number, rows=[*CALLBACK, row])
     backwards.run(1000)
     assert call.up, call.heard
+
+
+@pytest.mark.parametrize("deaf", ["caller", "centre"])
+def test_a_silent_phone_that_ignores_options_keeps_its_call_for_help(deaf: str, world: Scene) -> None:
+    """pyVoIP does: silence of one party alone is no proof that it is gone (R-EMG-04)."""
+    alice, (centre, _) = world.phone("alice"), world.centres()
+    answers(centre)
+    call = alice.invite("112")
+    assert world.run_until(lambda: call.up)
+    (call if deaf == "caller" else centre.talk).answers_options = False
+    for talk in (call, centre.talk):
+        talk.hush()
+    world.run(900_000)
+    assert not call.over
+    assert not centre.talk.over
+    call.bye()
+    world.rest()
+    assert world.cdrs[0].flags == ()
+
+
+def test_a_call_for_help_whose_parties_are_both_dead_is_ended(world: Scene) -> None:
+    alice, (centre, _) = world.phone("alice"), world.centres()
+    answers(centre)
+    call = alice.invite("112")
+    assert world.run_until(lambda: call.up)
+    alice.die()
+    centre.die()
+    world.run(400_000)
+    world.rest()
+    assert world.cdrs[0].flags == ("lost",)

@@ -34,6 +34,7 @@ class Talk:
         self.acks = True
         self.answers_bye = True
         self.answers_info = 200
+        self.answers_options = True
         self.answers_modify = 200
         self.modify_ms = 0
         self.invite: Sip | None = None
@@ -253,7 +254,8 @@ class Talk:
             case "INVITE":
                 self._on_reinvite(request, served)
             case "OPTIONS":
-                served.respond(481 if self.over else 200)
+                if self.answers_options:
+                    served.respond(481 if self.over else 200)
             case "NOTIFY":
                 self.progress.append(request.body.strip().removeprefix("SIP/2.0 "))
                 served.respond(200)
