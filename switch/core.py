@@ -240,6 +240,7 @@ class Switch:
                         call.end("line-ended")
             case LiftMeasures():
                 self.fraud.lift(event.user, event.by)
+                self.bans.forgive([event.user])  # its phone has failed as long as the line was blocked
             case LiftBans():
                 self.bans.lift(event.host, event.user)
             case StopCalls():

@@ -211,6 +211,31 @@ def test_the_phone_of_a_blocked_line_that_goes_on_trying_is_no_news() -> None:
     assert [measure.rule for measure in entries(world, LineMeasure)] == [ONE_CALL.id]
 
 
+@pytest.mark.parametrize("remedy", ["another secret", "lifted"])
+def test_whose_block_ends_is_not_kept_out_by_a_ban(remedy: str) -> None:
+    """The phone of a blocked line fails until it is ignored; once the operator has mended that, it is heard
+    at its next REGISTER."""
+    world, alice, _ = fraud(Action.BLOCK)
+    core = world.machine.core
+    assert core is not None
+    for _ in range(20):
+        alice.register()
+        world.run(4000)
+    assert [(ban["user"], ban["state"]) for ban in core.bans.view(world.moment())] == [("alice", "ignored")]
+    if remedy == "lifted":
+        lift(world)
+    else:
+        alice.password = "another-secret"
+        fresh = Account({"MD5": ha1("MD5", "alice", REALM, alice.password)}, ("MD5",))
+        set_line(world, "alice", lambda line: replace(line, account=fresh))
+    alice.registered = False
+    alice.register()
+    world.run(1000)
+    assert alice.registered
+    assert core.bans.view(world.moment()) == []
+    world.rest()
+
+
 def test_a_new_network_then_calls_abroad() -> None:
     world = Scene(fraud=(acting(Action.BLOCK, delivered()["new-network"]),))
     core = world.machine.core
