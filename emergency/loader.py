@@ -15,7 +15,7 @@ from pathlib import Path
 
 from emergency.location import FIRST_POSTCODE, LANGUAGES, LAST_POSTCODE, Province, Provinces, postcode_number
 from emergency.numbers import KINDS, Service, ServiceNumbers
-from emergency.psap import REQUEST_FORMS, Centre, Directory, Failover, Gateway
+from emergency.psap import REQUEST_FORMS, TRANSPORTS, Centre, Directory, Failover, Gateway
 from emergency.source import Fault, Row, read
 
 _TABLES = ("service", "province", "centre", "default", "gateway", "failover")
@@ -174,7 +174,8 @@ def _gateways(rows: Iterable[Row], centres: dict[str, Centre]) -> dict[str, tupl
     for row in rows:
         host, port = row.text("host"), row.whole("port", 1, 65_535)
         request, body = row.choice("request", REQUEST_FORMS, "urn"), row.flag("body", True)
-        gateway = Gateway(row.text("id"), host, port, request, body)
+        transport = row.choice("transport", TRANSPORTS, "udp")
+        gateway = Gateway(row.text("id"), host, port, request, body, transport)
         if gateway.id in ids:
             row.fault(f"gateway {gateway.id} is here twice", "id")
         ids.add(gateway.id)

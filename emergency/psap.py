@@ -14,6 +14,8 @@ from emergency.location import Provinces
 from emergency.numbers import Service, ServiceNumbers
 
 RequestForm = Literal["urn", "digits"]
+Transport = Literal["udp", "tcp", "tls"]
+TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
 REQUEST_FORMS: tuple[RequestForm, ...] = get_args(RequestForm)
 
 
@@ -36,6 +38,7 @@ class Gateway:
     request: RequestForm = "urn"
     body: bool = True
     """Whether it takes the documents in the body, or SDP alone."""
+    transport: Transport = "udp"
 
     def request_uri(self, service: Service) -> str:
         """What this gateway wants to read in the Request-URI: the service URN or the digits (R-EMG-08)."""

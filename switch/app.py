@@ -9,6 +9,7 @@ import gc
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -30,8 +31,11 @@ from switch.net.operator import OperatorError, OperatorListener
 from switch.net.relays import RelayPool
 from switch.net.resolver import Resolver
 from switch.net.store import Store
+from switch.net.streams import PlainChannel, StreamLimits, StreamListener
+from switch.net.tls import Certificates, TlsError
 from switch.net.udp import UdpListener
 from switch.net.webhook import Webhook
+from switch.net.websocket import WebSocketChannel
 from switch.ports import (
     NS_PER_MS,
     NS_PER_S,
@@ -43,6 +47,7 @@ from switch.ports import (
     JournalState,
     LiftBans,
     LiftMeasures,
+    Listener,
     Note,
     RelayDied,
     RelayMessage,
@@ -61,6 +66,7 @@ AT_START = (
     "sip.realm",
     "sip.advertised_host",
     "sip.user_agent",
+    "sip.connections",
     "sip.nonce_ttl_s",
     "sip.t1_ms",
     "sip.t2_ms",
@@ -94,7 +100,8 @@ class App:
         self.clock = clock or SystemClock()
         self.loop_lag_s = 0.0
         self.http_port = 0
-        self.listeners: list[UdpListener] = []
+        self.listeners: list[UdpListener | StreamListener] = []
+        self.certificates: Certificates | None = None
         self.core: Switch
         self.driver: Driver
         self.journal: Journal
@@ -136,8 +143,10 @@ class App:
         }
         self._operator = OperatorListener(handlers)
         await self._operator.start(self.store.path.parent / config.admin.socket)
+        if config.sip.tls is not None:
+            self.certificates = Certificates(*self._tls_files())
         for listen in config.sip.listen:
-            self.listeners.append(UdpListener.bind(Address(listen.host, listen.port)))
+            self.listeners.append(self._bind(Listener(listen.transport, Address(listen.host, listen.port))))
         await self._relays.start(config.media.relays)
         self.journal = Journal(
             self.store,
@@ -153,7 +162,7 @@ class App:
         self.driver = Driver(
             self.core,
             clock=self.clock,
-            senders={listener.address: listener for listener in self.listeners},
+            senders={Listener(one.transport, one.address): one for one in self.listeners},
             journal=self.journal,
             relay=self._relays.send,
             note=self._on_note,
@@ -171,7 +180,7 @@ class App:
         if orphans:
             self.log.warning("calls_ended_by_restart", calls=len(orphans))
         for listener in self.listeners:
-            await listener.start(self.driver.feed)
+            await listener.start(self.driver.feed, self.core.peer_of)
         self._resolver = Resolver(self.core.trunks.names_to_resolve, self.driver.feed)
         self._resolver.start()
         registry = CollectorRegistry()
@@ -202,11 +211,34 @@ class App:
         gc.set_threshold(50_000, 20, 50)
         self.log.info(
             "started",
-            listen=[f"{one.address.host}:{one.address.port}" for one in self.listeners],
+            listen=[f"{one.transport} {one.address.host}:{one.address.port}" for one in self.listeners],
             lines=len(lines),
             bindings=len(bindings),
             metrics=f"http://{config.admin.host}:{self.http_port}/metrics",
         )
+
+    def _bind(self, listener: Listener) -> UdpListener | StreamListener:
+        """Bind one address of `sip.listen`."""
+        transport, address = listener
+        if transport == "udp":
+            return UdpListener.bind(address)
+        told = self.configuration.config.sip.connections
+        limits = StreamLimits(told.most, told.most_per_host, told.message_s, told.idle_s)
+        certificates = self.certificates
+        return StreamListener.bind(
+            listener,
+            limits,
+            channel=WebSocketChannel if transport in ("ws", "wss") else PlainChannel,
+            server_tls=certificates.server if certificates and transport in ("tls", "wss") else None,
+            client_tls=certificates.client if certificates and transport == "tls" else None,
+        )
+
+    def _tls_files(self) -> tuple[Path, Path, Path | None]:
+        """Certificate, key and whom we believe, as they lie on disk."""
+        tls, directory = self.configuration.config.sip.tls, self.configuration.directory
+        assert tls is not None
+        trust = directory / tls.trust if tls.trust is not None else None
+        return directory / tls.certificate, directory / tls.key, trust
 
     async def _helped_lately(self) -> list[tuple[str, int]]:
         """The lines that called for help within a day, and when that call ended: more than any call-back
@@ -285,6 +317,11 @@ class App:
             if value_of(self.configuration.config) != value_of(fresh.config):
                 self.log.warning("needs_restart", key=key)
         self.configuration = fresh
+        if fresh.config.sip.tls is not None and self.certificates is not None:
+            try:
+                self.certificates.load(*self._tls_files())
+            except TlsError as error:
+                self.log.error("certificate_refused", fault=str(error))  # the one in use stays
         self.core.replace_settings(settings_of(fresh))
         self.driver.settle()
         if self._resolver is not None:

@@ -23,7 +23,7 @@ from switch.config.prompts import Prompts, load_prompts
 from switch.fraud.loader import load as load_fraud
 from switch.fraud.rules import Rule
 from switch.media.anchor import MediaSettings
-from switch.ports import NS_PER_MS, NS_PER_S, Address
+from switch.ports import NS_PER_MS, NS_PER_S, Address, Listener
 from switch.provision.zones import read_zones
 from switch.routing.bans import BanSettings
 from switch.routing.lines import Line
@@ -106,11 +106,11 @@ def settings_of(configuration: Configuration) -> Settings:
     """What the core is built with."""
     config = configuration.config
     sip, media, calls = config.sip, config.media, config.calls
-    listen = tuple(Address(one.host, one.port) for one in sip.listen)
+    listen = tuple(Listener(one.transport, Address(one.host, one.port)) for one in sip.listen)
     families = {ip_address(one.host).version: one for one in media.hosts}
     return Settings(
         listen=listen,
-        advertised={one: Address(sip.advertised_host or one.host, one.port) for one in listen},
+        advertised={at: Address(sip.advertised_host or at.host, at.port) for _, at in listen},
         domain=sip.domain,
         realm=sip.realm,
         media=MediaSettings(
@@ -151,7 +151,7 @@ def settings_of(configuration: Configuration) -> Settings:
         ),
         timing=Timing(sip.t1_ms * NS_PER_MS, sip.t2_ms * NS_PER_MS, sip.t4_ms * NS_PER_MS),
         nonce_ttl_s=sip.nonce_ttl_s,
-        algorithms={"udp": sip.digest.udp},
+        algorithms={**dict(sip.digest), "wss": sip.digest.ws},
         user_agent=sip.user_agent,
         announce=calls.announce,
         emergency_without_digest=config.emergency.unknown_sources,
@@ -187,6 +187,7 @@ def _trunk(trunk: Trunk) -> TrunkSettings:
         name=trunk.name,
         host=trunk.host,
         port=trunk.port,
+        transport=trunk.transport,
         sources=tuple(trunk.sources),
         credentials=credentials,
         probe_ns=trunk.probe_s * NS_PER_S,

@@ -39,12 +39,14 @@ from switch.ports import (
     Entropy,
     FirstSeen,
     Flow,
+    FlowClosed,
     FlowFailed,
     Input,
     JournalState,
     LiftBans,
     LiftMeasures,
     LineMeasure,
+    Listener,
     MediaMeasured,
     Moment,
     Note,
@@ -132,8 +134,7 @@ class Switch:
             table=lambda: self.lines,
         )
         self.registration = Registration(self.endpoint, self.identity, self.registrar, self.door, self.fraud)
-        flows = [Flow("udp", address, address) for address in settings.listen]
-        self.trunks = Trunks(settings.trunks, self.endpoint, flows, entropy.token)
+        self.trunks = Trunks(settings.trunks, self.endpoint, settings.listen, entropy.token)
         self.pool = PortPool(*settings.media_ports, entropy)
         self.charging = Charging(
             tariffs=settings.tariffs,
@@ -142,7 +143,7 @@ class Switch:
             append=self._append,
             note=self._note,
         )
-        self.gateways = Trunks(gateway_settings(settings), self.endpoint, flows, entropy.token)
+        self.gateways = Trunks(gateway_settings(settings), self.endpoint, settings.listen, entropy.token)
         self.services = ServiceTable(self._append)
         self.gate = self._new_gate(settings)
         self.selfcare = SelfCare(self.gate, self.services, self._append, self.fraud.forward_set)
@@ -221,6 +222,9 @@ class Switch:
             case FlowFailed():
                 self.counters["send_failed"] += 1
                 self.endpoint.flow_failed(event.data)
+            case FlowClosed():
+                self.registrar.closed(event.flow)
+                self.endpoint.flow_closed(event.flow)
             case RelayMessage():
                 self._on_relay(event)
             case RelayDied():
@@ -344,7 +348,8 @@ class Switch:
         self.services.restore(services)
         self.charging.restore(uses, crossed, self.lines.by_user)
         for user, contact, expires_ns, state in bindings:
-            reachable = Address(*state["flow"][1:3]) in self.settings.listen
+            transport, *local = state["flow"][:3]  # of a connection nothing is left
+            reachable = transport == "udp" and Listener("udp", Address(*local)) in self.settings.listen
             if user in self.lines.by_user and reachable:
                 self.registrar.restore(user, contact, expires_ns, state)
                 self.bans.proved(Address(*state["flow"][3:5]), user, self.timers.now.mono_ns)
@@ -370,7 +375,7 @@ class Switch:
             return
         transport, local_host, local_port, remote_host, remote_port = side["flow"]
         local = Address(local_host, local_port)
-        if local in self.settings.listen:
+        if Listener(transport, local) in self.settings.listen:
             flow = Flow(transport, local, Address(remote_host, remote_port))
             dialog = Dialog.restored(side["dialog"])
             if (dialog.call_id, dialog.local_tag) in ended:
@@ -492,6 +497,11 @@ class Switch:
         return (
             self.lines.admitted_from(host) is not None or self.trunks.is_at(host) or self.gateways.is_at(host)
         )
+
+    def peer_of(self, flow: Flow) -> tuple[Address, str] | None:
+        """Where a connection is to be made for a flow that has none (`Trunks.peer_of`): the switch makes none
+        but to carriers and gateways."""
+        return self.trunks.peer_of(flow) or self.gateways.peer_of(flow)
 
     def _sweep(self) -> None:
         self.registrar.sweep(self.timers.now)

@@ -41,6 +41,18 @@ class Flow(NamedTuple):
     local: Address
     remote: Address
 
+    @property
+    def reliable(self) -> bool:
+        """Whether what is sent arrives or the flow breaks: no repetition is needed (RFC 3261 section 17)."""
+        return self.transport != "udp"
+
+
+class Listener(NamedTuple):
+    """Where SIP is spoken: transport (`udp`, `tcp`, `tls`, `ws`, `wss`) and local address."""
+
+    transport: str
+    address: Address
+
 
 class Entropy(Protocol):
     """Where chance comes from: `secrets` in service, a seeded generator in tests."""
@@ -57,7 +69,7 @@ class Entropy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Datagram:
-    """Bytes that arrived on a flow."""
+    """One datagram that arrived on a flow, or one message cut from a stream."""
 
     flow: Flow
     data: bytes
@@ -65,11 +77,18 @@ class Datagram:
 
 @dataclass(frozen=True, slots=True)
 class FlowFailed:
-    """A datagram could not be sent on this flow (unroutable, forbidden, socket gone)."""
+    """A message could not be sent on this flow (unroutable, forbidden, socket or connection gone)."""
 
     flow: Flow
     data: bytes
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlowClosed:
+    """A connection is over: nothing more comes from it or gets to it (RFC 5626 section 4.2)."""
+
+    flow: Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +165,7 @@ class LiftMeasures:
 Input = (
     Datagram
     | FlowFailed
+    | FlowClosed
     | TargetsResolved
     | RelayMessage
     | RelayDied

@@ -96,7 +96,7 @@ class Reception:
             return
         service = self._gate.service_of(request.uri)
         calls_for_help = service is not None and service.is_emergency
-        trunk = self._trunks.admitted_from(flow.remote)
+        trunk = self._trunks.admitted_from(flow)
         from_centre = trunk is not None and trunk.settings.psap
         if not (calls_for_help or from_centre):  # R-EMG-05: none of these stops a call for help
             answer = _unacceptable(request)
@@ -175,7 +175,7 @@ class Reception:
         self._sums.outcomes[outcome, ""] += 1
         if self._journal_full():
             return
-        trunk = self._trunks.admitted_from(flow.remote)
+        trunk = self._trunks.admitted_from(flow)
         cdr = refused(
             self._entropy.token(96),
             request,
@@ -190,7 +190,7 @@ class Reception:
     def _prompt(self, request: Request, flow: Flow, refusal: Refusal) -> Prompt | None:
         """What a refusal is explained with to a line of ours, in its language."""
         reason = REASONS.get(refusal.verdict)
-        if reason is None or not reason.prompt or self._trunks.admitted_from(flow.remote) is not None:
+        if reason is None or not reason.prompt or self._trunks.admitted_from(flow) is not None:
             return None
         line = self._caller_of(request, flow)
         return self.settings.prompts.find(reason.prompt, line.language) if line is not None else None

@@ -12,7 +12,7 @@ from rating.tariff import TariffBook
 from switch.config.prompts import Prompts
 from switch.fraud.rules import Rule
 from switch.media.anchor import MediaSettings
-from switch.ports import NS_PER_S, Address
+from switch.ports import NS_PER_S, Address, Listener
 from switch.routing.bans import BanSettings
 from switch.routing.registrar import RegistrarLimits
 from switch.routing.trunks import TrunkSettings
@@ -40,7 +40,7 @@ class Settings:
     """Everything that may differ between two switches. `listen` are our addresses, `advertised` what we
     call them."""
 
-    listen: tuple[Address, ...]
+    listen: tuple[Listener, ...]
     advertised: Mapping[Address, Address]
     domain: str
     realm: str
@@ -54,7 +54,9 @@ class Settings:
     bans: BanSettings = field(default_factory=BanSettings)
     timing: Timing = field(default_factory=Timing)
     nonce_ttl_s: int = 300
-    algorithms: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"udp": ("MD5",)})
+    algorithms: Mapping[str, tuple[str, ...]] = field(
+        default_factory=lambda: dict.fromkeys(("udp", "tcp", "tls", "ws", "wss"), ("MD5",))
+    )
     user_agent: str = "belswitch"
     emergency_without_digest: str = "known_aor"
     fraud: tuple[Rule, ...] = ()

@@ -136,7 +136,7 @@ class Gate:
         service = self.service_of(request.uri)
         if hops == 0 and not (service is not None and service.is_emergency):
             raise Malformed(483, "Too Many Hops")
-        trunk = self._trunks.admitted_from(flow.remote)
+        trunk = self._trunks.admitted_from(flow)
         if trunk is not None:
             return self._from_trunk(trunk, request, now, hops)
         if service is not None and service.is_emergency:

@@ -135,7 +135,7 @@ class HelpDesk:
         for gateway in gateways:
             way = self._gateways.get(gateway_name(gateway))
             for host in way.hosts if way is not None else ():
-                flow = self._gateways.flow_to(host, gateway.port)
+                flow = self._gateways.flow_to(host, gateway.port, gateway.transport)
                 if flow is not None:
                     more = with_documents if gateway.body else {}
                     parts = documents if gateway.body else ()
@@ -250,8 +250,9 @@ def gateway_settings(settings: Settings) -> list[TrunkSettings]:
     """The gateways to the centres, as what is probed and resolved in the background."""
     directory = settings.emergency
     gateways = dict.fromkeys(gateway for way in directory.gateways.values() for gateway in way)
+    every_ns = directory.failover.probe_ns
     return [
-        TrunkSettings(gateway_name(one), one.host, one.port, probe_ns=directory.failover.probe_ns)
+        TrunkSettings(gateway_name(one), one.host, one.port, probe_ns=every_ns, transport=one.transport)
         for one in gateways
     ]
 

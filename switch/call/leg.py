@@ -84,9 +84,9 @@ class Leg:
         self.endpoint = endpoint
         self.flow = flow
         self.user: LegUser | None = user
-        self.follows_flow = follows_flow
-        """Whether requests go back to where the party's came from last (a phone behind NAT), or to its
-        Contact (a trunk)."""
+        self.follows_flow = follows_flow or flow.reliable
+        """Whether requests go back to where the party's came from last (a phone behind NAT, any connection:
+        RFC 5923), or to its Contact (a trunk)."""
         self.tolerant = tolerant
         """Whether extensions and bodies nobody knows are passed over, as in a call for help (R-EMG-05)."""
         self.stage = Stage.SETTING_UP

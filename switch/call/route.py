@@ -100,7 +100,7 @@ class Routes:
             called, lambda name: self._running(trunk_name(name)), voicemail=voicemail
         ):
             for host in trunk.hosts:
-                flow = self._trunks.flow_to(host, trunk.settings.port)
+                flow = self._trunks.flow_to(host, trunk.settings.port, trunk.settings.transport)
                 if flow is not None:
                     name = bracketed(trunk.settings.host)
                     stages.append(

@@ -243,15 +243,18 @@ def _between_sections(settings: Settings) -> Iterator[Objection]:
         yield ("store", "hold_ms"), f"must be less than sip.t1_ms, {settings.sip.t1_ms}"
     for index, listen in enumerate(settings.sip.listen):
         shared = any(collide(listen.host, media.host) for media in settings.media.hosts)
-        if shared and ports.first <= listen.port <= ports.last:
+        if shared and listen.transport == "udp" and ports.first <= listen.port <= ports.last:
             yield ("sip", "listen", index, "port"), f"lies within media.ports, {ports.first}-{ports.last}"
 
 
 def _own_address(settings: Settings, trunks: TrunksFile) -> Iterator[Objection]:
     own = {(listen.host, listen.port) for listen in settings.sip.listen}
+    spoken = {listen.transport for listen in settings.sip.listen}
     for index, trunk in enumerate(trunks.trunk):
         if (trunk.host, trunk.port) in own:
             yield ("trunk", index, "host"), "is this switch itself, by sip.listen"
+        if trunk.transport not in spoken:
+            yield ("trunk", index, "transport"), f"no address of sip.listen speaks {trunk.transport}"
 
 
 def _secret(given: SecretStr | None, directory: Path, environ: Mapping[str, str]) -> SecretStr | str | None:

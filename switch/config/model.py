@@ -173,17 +173,41 @@ class Model(BaseModel):
 
 
 class Listen(Model):
-    """One address on which SIP is spoken."""
+    """One address on which SIP is spoken: UDP, TCP, TLS, or WebSocket without TLS and with (RFC 7118)."""
 
     host: IpLiteral
     port: Port = 5060
-    transport: Literal["udp"] = "udp"
+    transport: Literal["udp", "tcp", "tls", "ws", "wss"] = "udp"
 
 
 class Digest(Model):
-    """Algorithms offered on each transport, in the order of the challenges (RFC 8760 section 2.4)."""
+    """Algorithms offered on each transport, in the order of the challenges (RFC 8760 section 2.4); `ws` holds
+    for WebSocket with TLS too."""
 
     udp: Algorithms = ("MD5",)
+    tcp: Algorithms = ("MD5",)
+    tls: Algorithms = ("MD5",)
+    ws: Algorithms = ("MD5",)
+
+
+class Tls(Model):
+    """Who we are over TLS, and whom we believe: PEM files, beside the configuration unless absolute, and read
+    again at every reload. `trust` proves carriers and gateways; else those do whom the system trusts."""
+
+    certificate: Directory
+    key: Directory
+    trust: Directory | None = None
+
+
+class Connections(Model):
+    """Limits of TCP, TLS and WebSocket connections: how many there may be at each address of `listen`, and
+    how many of one host; `message_s` is the longest that one message may take to come, and the first of a
+    connection; one that brings none for `idle_s` is closed."""
+
+    most: Count = 4000
+    most_per_host: Count = 200
+    message_s: Annotated[int, Field(ge=1, le=600)] = 20
+    idle_s: Seconds = 3700
 
 
 class Sip(Model):
@@ -195,6 +219,8 @@ class Sip(Model):
     advertised_host: Host | None = None
     user_agent: Quotable = "belswitch"
     digest: Digest = Digest()
+    tls: Tls | None = None
+    connections: Connections = Connections()
     nonce_ttl_s: Seconds = 300
     register_min_s: Seconds = 60
     register_max_s: Seconds = 3600
@@ -211,13 +237,17 @@ class Sip(Model):
                     f"{listen.host} is every address: sip.advertised_host is needed",
                 )
             for earlier in self.listen[:index]:
-                if listen.port == earlier.port and collide(listen.host, earlier.host):
+                same = (listen.transport == "udp") is (earlier.transport == "udp")
+                if same and listen.port == earlier.port and collide(listen.host, earlier.host):
                     yield ("listen", index), f"{listen.host} port {listen.port} is taken by an earlier entry"
                     break
+            if listen.transport in ("tls", "wss") and self.tls is None:
+                yield ("listen", index, "transport"), f"{listen.transport} needs a certificate: sip.tls"
         if self.advertised_host in ("0.0.0.0", "::"):
             yield ("advertised_host",), "must be an address that others can reach"
-        for index, algorithm in repeated(self.digest.udp):
-            yield ("digest", "udp", index), f"{algorithm} is there already"
+        for transport, algorithms in self.digest:
+            for index, algorithm in repeated(algorithms):
+                yield ("digest", transport, index), f"{algorithm} is there already"
         if not self.register_min_s <= self.register_default_s <= self.register_max_s:
             bounds = f"{self.register_min_s}-{self.register_max_s}"
             yield ("register_default_s",), f"must be {bounds}, register_min_s to register_max_s"
@@ -416,6 +446,7 @@ class Trunk(Model):
     name: Name
     host: Host
     port: Port = 5060
+    transport: Literal["udp", "tcp", "tls"] = "udp"
     sources: tuple[Source, ...] = ()
     username: Quotable | None = None
     password: SecretStr | None = None

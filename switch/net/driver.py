@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from switch.core import Switch
 from switch.net.journal import Journal
-from switch.ports import NS_PER_MS, Address, Append, FlowFailed, Input, Moment, Note, Order, Relay, Transmit
+from switch.ports import NS_PER_MS, Append, FlowFailed, Input, Listener, Moment, Note, Order, Relay, Transmit
 
 RESOLUTION_NS = 10 * NS_PER_MS
 """How late a deadline may be met, so that deadlines close to each other share one wake-up."""
@@ -41,7 +41,7 @@ class Driver:
         core: Switch,
         *,
         clock: Clock,
-        senders: Mapping[Address, Sender],
+        senders: Mapping[Listener, Sender],
         journal: Journal,
         relay: Callable[[int, list[list[Any]]], None],
         note: Callable[[Note], None],
@@ -116,7 +116,7 @@ class Driver:
             held.arm(self._loop, self._hold_s)
 
     def _send(self, order: Transmit) -> None:
-        sender = self._senders.get(order.flow.local)
+        sender = self._senders.get(Listener(order.flow.transport, order.flow.local))
         failure = (
             sender.send(order.flow, order.data)
             if sender is not None

@@ -7,6 +7,7 @@ number of series does not grow with calls.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from switch.core import Switch
 from switch.net.auditor import Auditor
 from switch.net.driver import Driver
 from switch.net.journal import Journal
+from switch.net.streams import StreamListener
 from switch.net.udp import UdpListener
 from switch.net.webhook import Webhook
 
@@ -31,7 +33,7 @@ class Observed(Protocol):
     core: Switch
     driver: Driver
     journal: Journal
-    listeners: list[UdpListener]
+    listeners: list[UdpListener | StreamListener]
     loop_lag_s: float
     webhook: Webhook | None
     auditor: Auditor | None
@@ -249,14 +251,26 @@ class AppCollector(Collector):
         for trunk in core.trunks.all():
             up.add_metric([trunk.settings.name], int(trunk.up))
         yield up
-        yield _counter(
-            "belswitch_udp_send_dropped",
-            "Datagrams not sent: buffer full.",
-            sum(s.dropped for s in self._app.listeners),
-        )
+        yield from self._transports()
         yield _gauge(
             "belswitch_event_loop_lag_seconds", "How late the event loop last ran.", self._app.loop_lag_s
         )
+
+    def _transports(self) -> Iterator[Metric]:
+        dropped, ended, there = Counter[str](), Counter[str](), Counter[str]()
+        for listener in self._app.listeners:
+            dropped[listener.transport] += listener.dropped
+            if isinstance(listener, StreamListener):
+                there[listener.transport] += len(listener)
+                ended.update(listener.closed)
+        text = "Messages not sent: the buffer was full, or the peer read nothing."
+        yield _labelled("belswitch_send_dropped", text, "transport", dropped)
+        text = "Connections that the switch ended."
+        yield _labelled("belswitch_connections_ended", text, "reason", ended)
+        connections = GaugeMetricFamily("belswitch_connections", "Connections now.", labels=["transport"])
+        for transport, count in there.items():
+            connections.add_metric([transport], count)
+        yield connections
 
     def _bans(self) -> Iterator[Metric]:
         bans = self._app.core.bans

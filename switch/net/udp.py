@@ -26,6 +26,8 @@ BUFFER = 4 * 1024 * 1024
 class UdpListener:
     """One listening socket."""
 
+    transport = "udp"
+
     def __init__(self, sock: socket.socket, address: Address) -> None:
         self.address = address
         self.dropped = 0
@@ -53,8 +55,8 @@ class UdpListener:
             raise OSError(error.errno, error.strerror, f"udp {address.host} port {address.port}") from error
         return cls(sock, Address(*sock.getsockname()[:2]))
 
-    async def start(self, feed: Callable[[Datagram], None]) -> None:
-        """Begin to read; every datagram goes to `feed`."""
+    async def start(self, feed: Callable[[Datagram], None], _peer_of: object = None) -> None:
+        """Begin to read; every datagram goes to `feed`. There are no peers to connect to."""
         self._stream = await asyncio_dgram.from_socket(self._sock)
         transport = self._stream._transport
         transport.max_size = READ_SIZE

@@ -61,7 +61,8 @@ def line_stage(bindings: list[Binding], name: str, recipient: str, fields: Field
 def trunk_stage(trunk: Trunk, flow: Flow, number: str, host: str, fields: Fields, ring_ns: int) -> Stage:
     """One carrier."""
     settings = trunk.settings
-    uri = f"sip:{number}@{host}:{settings.port};user=phone"
+    over = "" if settings.transport == "udp" else f";transport={settings.transport}"
+    uri = f"sip:{number}@{host}:{settings.port};user=phone{over}"
     target = Target(
         settings.name, uri, f"<sip:{number}@{host};user=phone>", flow, False, fields, settings.credentials
     )

@@ -77,6 +77,8 @@ class Registrar:
         self.limits = limits
         self._append = append
         self._bindings: dict[str, dict[str, Binding]] = {}
+        self._over: dict[Flow, set[tuple[str, str]]] = {}
+        """User and contact of the bindings over each connection."""
 
     def register(self, line: Line, request: Request, flow: Flow, now: Moment) -> list[str]:
         """Carry out a REGISTER that has been authenticated and authorised; returns the Contact rows of the
@@ -148,6 +150,11 @@ class Registrar:
             if self.is_reached_by(user, flow):
                 return user
         return None
+
+    def closed(self, flow: Flow) -> None:
+        """A connection is over: nobody is reached over it any more (RFC 5626 section 4.2.2)."""
+        for user, contact in self._over.pop(flow, set()).copy():
+            self._remove(user, contact)
 
     def count(self) -> int:
         """How many bindings there are."""
@@ -269,17 +276,30 @@ class Registrar:
         return bindings
 
     def _save(self, user: str, binding: Binding) -> None:
-        self._bindings.setdefault(user, {})[binding.contact] = binding
+        bindings = self._bindings.setdefault(user, {})
+        self._unlink(user, bindings.get(binding.contact))
+        bindings[binding.contact] = binding
+        if binding.flow.reliable:
+            self._over.setdefault(binding.flow, set()).add((user, binding.contact))
         self._append(
             Append(BindingSaved(user, binding.contact, binding.expires_ns, binding.state()), hold=False)
         )
 
     def _remove(self, user: str, contact: str) -> None:
         bindings = self._bindings.get(user)
-        if bindings is not None and bindings.pop(contact, None) is not None:
+        if bindings is not None and (binding := bindings.pop(contact, None)) is not None:
+            self._unlink(user, binding)
             self._append(Append(BindingRemoved(user, contact), hold=False))
             if not bindings:
                 del self._bindings[user]
+
+    def _unlink(self, user: str, binding: Binding | None) -> None:
+        """A binding leaves the connection that it was over."""
+        if binding is None or (over := self._over.get(binding.flow)) is None:
+            return
+        over.discard((user, binding.contact))
+        if not over:
+            del self._over[binding.flow]
 
 
 def _q_thousandths(text: str | None) -> int:

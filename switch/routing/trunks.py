@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from switch.ports import NS_PER_S, Address, Flow
+from switch.ports import NS_PER_S, Address, Flow, Listener
 from switch.sip.endpoint import Endpoint
 from switch.sip.message import Request, Response
 from switch.sip.transaction.client import ClientTransaction
 from switch.sip.transaction.invite_client import InviteClient
 from switch.sip.uri import bracketed
 
+NOWHERE = Address("", 0)
 DOWN_AFTER = 2
 """Probes in a row without an answer before a trunk counts as down."""
 
@@ -40,6 +41,7 @@ class TrunkSettings:
     """Whether emergency centres call back over it (R-EMG-09)."""
     voicemail: bool = False
     """Whether it is the voicemail platform, which takes calls and starts none (R-POL-01)."""
+    transport: str = "udp"
 
 
 class Trunk:
@@ -68,14 +70,16 @@ class Trunks:
         self,
         settings: Iterable[TrunkSettings],
         endpoint: Endpoint,
-        locals_: Iterable[Flow],
+        listeners: Iterable[Listener],
         token: Callable[[int], str],
     ) -> None:
         self._endpoint = endpoint
-        self._locals = {6 if ":" in flow.local.host else 4: flow for flow in reversed(list(locals_))}
+        self._locals = {
+            (transport, ":" in address.host): address for transport, address in reversed(list(listeners))
+        }
         self._token = token
         self._trunks: dict[str, Trunk] = {}
-        self._by_address: dict[Address, Trunk] = {}
+        self._by_address: dict[tuple[str, Address], Trunk] = {}
         self._networks: list[tuple[IPv4Network | IPv6Network, Trunk]] = []
         self._generation = 0
         self.replace(settings)
@@ -97,7 +101,7 @@ class Trunks:
         for one in settings:
             trunk = Trunk(one)
             before = old.get(one.name)
-            if before is not None and (before.settings.host, before.settings.port) == (one.host, one.port):
+            if before is not None and _where(before.settings) == _where(one):
                 trunk.hosts, trunk.missed = before.hosts, before.missed
             self._trunks[one.name] = trunk
             if one.probe_ns:
@@ -117,12 +121,12 @@ class Trunks:
             (name, t.settings.host) for name, t in self._trunks.items() if not _is_literal(t.settings.host)
         ]
 
-    def admitted_from(self, remote: Address) -> Trunk | None:
-        """The trunk whose calls come from this address: its own host and port, or any port of its
-        `sources`."""
-        trunk = self._by_address.get(remote)
+    def admitted_from(self, flow: Flow) -> Trunk | None:
+        """The trunk whose calls come on this flow: from its own host and port, of a connection from any port
+        of its host, or from any port of its `sources`."""
+        trunk = self._by_address.get((flow.transport, _origin(flow)))
         if trunk is None and self._networks:
-            address = ip_address(remote.host.partition("%")[0])
+            address = ip_address(flow.remote.host.partition("%")[0])
             return next((owner for network, owner in self._networks if address in network), None)
         return trunk
 
@@ -150,21 +154,32 @@ class Trunks:
         ]
         return sorted((trunk for trunk in able if trunk.hosts), key=lambda trunk: not trunk.up)
 
-    def flow_to(self, host: str, port: int) -> Flow | None:
-        """A flow to an address, from the first listener of its family."""
-        flow = self._locals.get(6 if ":" in host else 4)
-        return flow._replace(remote=Address(host, port)) if flow is not None else None
+    def flow_to(self, host: str, port: int, transport: str = "udp") -> Flow | None:
+        """A flow to an address, from the first listener of its family and transport."""
+        local = self._locals.get((transport, ":" in host))
+        return Flow(transport, local, Address(host, port)) if local is not None else None
+
+    def peer_of(self, flow: Flow) -> tuple[Address, str] | None:
+        """Where a connection is to be made for a flow that has none, and by which name the peer has to prove
+        itself over TLS; None when that is not one of these."""
+        for trunk in self._trunks.values():
+            settings = trunk.settings
+            if settings.transport == flow.transport and flow.remote.host in trunk.hosts:
+                return Address(flow.remote.host, settings.port), settings.host
+        return None
 
     def probe(self, trunk: Trunk, generation: int) -> bool:
         """Send one OPTIONS; False when the trunk is not configured any more."""
         if generation != self._generation:
             return False
-        flows = (self.flow_to(host, trunk.settings.port) for host in trunk.hosts)
+        settings = trunk.settings
+        flows = (self.flow_to(host, settings.port, settings.transport) for host in trunk.hosts)
         flow = next((one for one in flows if one is not None), None)
         if flow is None:
             trunk.missed += 1
             return True
-        uri = f"sip:{bracketed(trunk.settings.host)}:{trunk.settings.port}"
+        over = "" if settings.transport == "udp" else f";transport={settings.transport}"
+        uri = f"sip:{bracketed(settings.host)}:{settings.port}{over}"
         host = self._endpoint.host(flow)
         fields = {
             "From": [f"<sip:{host}>;tag={self._token(64)}"],
@@ -182,7 +197,8 @@ class Trunks:
         for trunk in self._trunks.values():
             if not trunk.settings.sources:
                 for host in trunk.hosts:
-                    self._by_address.setdefault(Address(host, trunk.settings.port), trunk)
+                    at = Flow(trunk.settings.transport, NOWHERE, Address(host, trunk.settings.port))
+                    self._by_address.setdefault((at.transport, _origin(at)), trunk)
         self._networks = [(network, t) for t in self._trunks.values() for network in t.settings.sources]
 
 
@@ -217,6 +233,15 @@ class _ProbeAnswer:
 
     def on_timeout(self, _transaction: ClientTransaction | InviteClient) -> None:
         self._trunk.missed += 1
+
+
+def _where(settings: TrunkSettings) -> tuple[str, str, int]:
+    return settings.transport, settings.host, settings.port
+
+
+def _origin(flow: Flow) -> Address:
+    """What tells who sends on a flow: of a connection the host alone, for the port is anybody's guess."""
+    return Address(flow.remote.host, 0) if flow.reliable else flow.remote
 
 
 def _is_literal(host: str) -> bool:

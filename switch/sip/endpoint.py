@@ -84,6 +84,8 @@ class Endpoint:
         self._user_agent = user_agent
         self._clients: dict[ClientKey, ClientTransaction | InviteClient] = {}
         self._servers: dict[ServerKey, ServerTransaction | InviteServer] = {}
+        self._waiting: dict[Flow, set[ClientKey]] = {}
+        """Client transactions by connection: when that ends, no answer comes any more."""
 
     # --- from the network -----------------------------------------------------------------------------------
 
@@ -117,6 +119,13 @@ class Endpoint:
             transaction = self._clients.get((message.via.branch, message.method))
             if transaction is not None:
                 transaction.fail()
+
+    def flow_closed(self, flow: Flow) -> None:
+        """A connection is over: what waits for an answer on it has failed (section 17.1.4)."""
+        for key in list(self._waiting.get(flow, ())):
+            transaction = self._clients.get(key)
+            if transaction is not None:
+                transaction.broken()
 
     def _receive_unparsable(self, broken: Unparsable, flow: Flow) -> None:
         self.counters["parse_error"] += 1
@@ -254,14 +263,14 @@ class Endpoint:
         """Send an INVITE of ours."""
         key = self._stamp(request, flow)
         transaction = InviteClient(self, key, request, flow, user)
-        self._clients[key] = transaction
+        self._keep(key, transaction)
         return transaction
 
     def request(self, request: Request, flow: Flow, user: ClientUser | None = None) -> ClientTransaction:
         """Send any other request of ours; without a `user` its outcome does not matter."""
         key = self._stamp(request, flow)
         transaction = ClientTransaction(self, key, request.encode(), flow, user)
-        self._clients[key] = transaction
+        self._keep(key, transaction)
         return transaction
 
     def cancel(self, invite: InviteClient, reason: list[str]) -> bool:
@@ -271,7 +280,7 @@ class Endpoint:
             return False
         key = (invite.key[0], "CANCEL")
         if key not in self._clients:
-            self._clients[key] = ClientTransaction(self, key, cancel.encode(), invite.flow, None)
+            self._keep(key, ClientTransaction(self, key, cancel.encode(), invite.flow, None))
         return True
 
     def acknowledge(self, ack: Request, flow: Flow) -> bytes:
@@ -314,13 +323,23 @@ class Endpoint:
 
     def forget_client(self, key: ClientKey) -> None:
         """A client transaction is over."""
-        self._clients.pop(key, None)
+        transaction = self._clients.pop(key, None)
+        if transaction is not None and transaction.flow.reliable:
+            waiting = self._waiting[transaction.flow]
+            waiting.discard(key)
+            if not waiting:
+                del self._waiting[transaction.flow]
 
     def forget_server(self, key: ServerKey) -> None:
         """A server transaction is over."""
         self._servers.pop(key, None)
 
     # --- details --------------------------------------------------------------------------------------------
+
+    def _keep(self, key: ClientKey, transaction: ClientTransaction | InviteClient) -> None:
+        self._clients[key] = transaction
+        if transaction.flow.reliable:
+            self._waiting.setdefault(transaction.flow, set()).add(key)
 
     def _stamp(self, request: Request, flow: Flow) -> ClientKey:
         """Our Via on top, and the fields every request of ours has."""

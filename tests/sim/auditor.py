@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from switch.ports import NS_PER_MS, NS_PER_S, CallAnswered, CallEnded
+from switch.ports import NS_PER_MS, NS_PER_S, CallAnswered, CallEnded, Flow
 from switch.record import Cdr
 from tests.sim.network import Hop
 from tests.sim.text import Sip, media_in, user_in
@@ -161,7 +161,7 @@ class Auditor:
             service = core.settings.emergency.numbers.recognise(_without_code(_parse(hop.data).uri))
             if service is None or not service.is_emergency:
                 line = None  # it can prove nothing any more, and only help needs no proof
-        return core.trunks.admitted_from(hop.source) is not None or line is not None
+        return core.trunks.admitted_from(Flow("udp", hop.target, hop.source)) is not None or line is not None
 
     def _on_bye(self, message: Sip) -> None:
         side = self.sides.get(message.call_id)

@@ -84,7 +84,7 @@ class Machine:
         self._network = network
         self._shuffle = shuffle
         self._alarm = 0
-        for address in settings.listen:
+        for _, address in settings.listen:
             network.attach("switch", address, self._receiver(address))
 
     def blow(self, weather: Weather) -> None:

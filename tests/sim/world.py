@@ -19,7 +19,7 @@ from emergency.psap import Directory, Gateway
 from rating.loader import load as load_rating
 from rating.tariff import TariffBook
 from switch.media.anchor import MediaSettings
-from switch.ports import NS_PER_MS, NS_PER_S, Address, Moment
+from switch.ports import NS_PER_MS, NS_PER_S, Address, Listener, Moment
 from switch.record import Cdr
 from switch.routing.lines import Line
 from switch.routing.trunks import TrunkSettings
@@ -96,7 +96,7 @@ def settings(weather: Weather = CALM, **changes: Any) -> Settings:
         for name in ("carrier", "reserve")
     )
     base = Settings(
-        listen=(SWITCH,),
+        listen=(Listener("udp", SWITCH),),
         advertised={},
         domain=DOMAIN,
         realm=REALM,

@@ -21,7 +21,7 @@ from switch.config.model import Config
 from switch.config.prompts import Prompt, Prompts
 from switch.configuration import Configuration, line_of, load, settings_of
 from switch.media.anchor import MediaSettings
-from switch.ports import NS_PER_MS, NS_PER_S, Address
+from switch.ports import NS_PER_MS, NS_PER_S, Address, Listener
 from switch.routing.bans import BanSettings
 from switch.routing.registrar import RegistrarLimits
 from switch.routing.trunks import TrunkSettings
@@ -97,6 +97,8 @@ TRUNK: dict[str, Any] = {
 }
 PROMPTS = Prompts({("nl", "congestion"): Prompt("/prompts/nl/congestion.wav", 2500)})
 NOT_FOR_THE_CORE = {
+    "sip.tls",
+    *(f"sip.connections.{key}" for key in ("most", "most_per_host", "message_s", "idle_s")),
     "media.relays",
     "calls.max_per_line",  # of lines that do not say, when they are imported
     "calls.stop",
@@ -137,7 +139,7 @@ def test_every_field_arrives() -> None:
     settings = settings_of(configured())
     barred = settings.media.barred
     assert settings == Settings(
-        listen=(v4, v6),
+        listen=(Listener("udp", v4), Listener("udp", v6)),
         advertised={v4: Address("sip.voice.example", 5060), v6: Address("sip.voice.example", 5062)},
         domain="voice.example",
         realm="belswitch",
@@ -182,7 +184,7 @@ def test_every_field_arrives() -> None:
         ),
         timing=Timing(250 * NS_PER_MS, 2000 * NS_PER_MS, 2500 * NS_PER_MS),
         nonce_ttl_s=111,
-        algorithms={"udp": ("SHA-256", "MD5")},
+        algorithms={"udp": ("SHA-256", "MD5"), **dict.fromkeys(("tcp", "tls", "ws", "wss"), ("MD5",))},
         user_agent="switch/1",
         emergency_without_digest="never",
         provider=Provider("Example Telecom", "0123.456.789", "KBO", "tel:+3221234567", ("nl", "de")),
@@ -217,7 +219,7 @@ def test_no_key_is_without_effect() -> None:
                 idle.add(name)
         except (TypeError, ValueError, AttributeError):
             pass  # it was looked at
-    assert idle == NOT_FOR_THE_CORE | {"sip.listen.transport"}
+    assert idle == NOT_FOR_THE_CORE
 
 
 def _other_than(value: object) -> object:
@@ -236,7 +238,7 @@ def _other_than(value: object) -> object:
 def test_a_switch_is_called_by_the_address_it_listens_on_unless_told_otherwise() -> None:
     sip = {key: value for key, value in SIP.items() if key != "advertised_host"}
     settings = settings_of(configured(sip=sip))
-    assert settings.advertised == {address: address for address in settings.listen}
+    assert settings.advertised == {address: address for _, address in settings.listen}
 
 
 def test_a_trunk_without_a_password_has_no_credentials() -> None:

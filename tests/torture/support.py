@@ -13,7 +13,7 @@ from rating.loader import load as load_rating
 from rating.tariff import TariffBook
 from switch.core import Switch
 from switch.media.anchor import MediaSettings
-from switch.ports import NS_PER_S, Address, Datagram, Flow, Moment, Order, Transmit
+from switch.ports import NS_PER_S, Address, Datagram, Flow, Listener, Moment, Order, Transmit
 from switch.routing.lines import Line
 from switch.routing.trunks import TrunkSettings
 from switch.settings import Settings
@@ -46,7 +46,7 @@ def settings() -> Settings:
     """One carrier without probes, forty relay ports."""
     book, directory = tables()
     return Settings(
-        listen=(HERE,),
+        listen=(Listener("udp", HERE),),
         advertised={},
         domain=DOMAIN,
         realm=DOMAIN,

@@ -34,7 +34,9 @@ class ClientTransaction:
         self._data = data
         self._interval_ns = wire.timing.t1_ns
         self._timer_f: Timer | None = wire.timers.start(wire.timing.timeout_ns, self._fire_f)
-        self._timer_e: Timer | None = wire.timers.start(self._interval_ns, self._fire_e)
+        self._timer_e: Timer | None = (
+            None if flow.reliable else wire.timers.start(self._interval_ns, self._fire_e)
+        )
         wire.transmit(flow, data)
 
     def receive(self, response: Response) -> None:
@@ -48,7 +50,11 @@ class ClientTransaction:
                 self._stop()
                 self.state = State.COMPLETED
                 user, self.user, self._data = self.user, None, b""
-                self._timer_f = self._wire.timers.start(self._wire.timing.t4_ns, self._terminate)  # timer K
+                if self.flow.reliable:
+                    self._terminate()  # timer K is zero
+                else:
+                    timing = self._wire.timing
+                    self._timer_f = self._wire.timers.start(timing.t4_ns, self._terminate)  # timer K
                 if user is not None:
                     user.on_response(self, response)
             case _:
@@ -58,6 +64,10 @@ class ClientTransaction:
         """The flow failed (section 17.1.4): for the user the same as a time-out."""
         if self.state in (State.TRYING, State.PROCEEDING):
             self._fire_f()
+
+    def broken(self) -> None:
+        """The connection is over, and the answer with it."""
+        self.fail()
 
     def _fire_e(self) -> None:
         self._wire.transmit(self.flow, self._data, again=True)

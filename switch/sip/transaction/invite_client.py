@@ -53,7 +53,9 @@ class InviteClient:
         self._ack: bytes = b""
         self._interval_ns = wire.timing.t1_ns
         self._timer_b: Timer | None = wire.timers.start(wire.timing.timeout_ns, self._fire_b)
-        self._timer_a: Timer | None = wire.timers.start(self._interval_ns, self._fire_a)
+        self._timer_a: Timer | None = (
+            None if flow.reliable else wire.timers.start(self._interval_ns, self._fire_a)
+        )
         wire.transmit(flow, self._data)
 
     def receive(self, response: Response) -> None:
@@ -82,10 +84,12 @@ class InviteClient:
                 self.state = State.COMPLETED
                 self._ack = self._make_ack(response).encode()
                 self._wire.transmit(self.flow, self._ack)
-                self._timer_b = self._wire.timers.start(
-                    self._wire.timing.timeout_ns, self._terminate
-                )  # timer D
                 user, self.user = self.user, None
+                if self.flow.reliable:
+                    self._terminate()  # timer D is zero
+                else:
+                    timeout_ns = self._wire.timing.timeout_ns
+                    self._timer_b = self._wire.timers.start(timeout_ns, self._terminate)  # timer D
                 if user is not None:
                     user.on_response(self, response)
             case State.COMPLETED, _ if response.status >= 300:
@@ -117,6 +121,11 @@ class InviteClient:
         repetition could not be sent: the answer to an earlier INVITE may be on its way, and whoever took
         that call must not be left alone with it."""
         if self.state is State.CALLING and self._interval_ns == self._wire.timing.t1_ns:
+            self._fire_b()
+
+    def broken(self) -> None:
+        """The connection is over: an answer that has not come will not come any more."""
+        if self.state in (State.CALLING, State.PROCEEDING):
             self._fire_b()
 
     def _make_ack(self, response: Response) -> Request:

@@ -65,8 +65,12 @@ class InviteServer:
                     self._wire.transmit(self.flow, self._last, again=True)
             case State.COMPLETED, "ACK":
                 self._stop()
-                self.state = State.CONFIRMED
-                self._timer = self._wire.timers.start(self._wire.timing.t4_ns, self._terminate)  # timer I
+                if self.flow.reliable:
+                    self._terminate()  # timer I is zero
+                else:
+                    self.state = State.CONFIRMED
+                    t4_ns = self._wire.timing.t4_ns
+                    self._timer = self._wire.timers.start(t4_ns, self._terminate)  # timer I
             case _:
                 pass  # ACCEPTED and CONFIRMED absorb retransmissions, RFC 6026 section 7.1
 
@@ -86,7 +90,8 @@ class InviteServer:
         if response.status >= 300:
             self.state = State.COMPLETED
             self._timer = timers.start(timing.timeout_ns, self._terminate)  # timer H: no ACK ever came
-            self._timer_g = timers.start(self._interval_ns, self._fire_g)
+            if not self.flow.reliable:
+                self._timer_g = timers.start(self._interval_ns, self._fire_g)
             self._release()
         elif response.status >= 200:
             self.state = State.ACCEPTED

@@ -46,10 +46,13 @@ class ServerTransaction:
         self._last = response.encode()
         if response.status >= 200:
             self.state = State.COMPLETED
-            self._wire.timers.start(self._wire.timing.timeout_ns, self._terminate)  # timer J
+            if not self.flow.reliable:
+                self._wire.timers.start(self._wire.timing.timeout_ns, self._terminate)  # timer J
         else:
             self.state = State.PROCEEDING
         self._wire.transmit(self.flow, self._last)
+        if self.state is State.COMPLETED and self.flow.reliable:
+            self._terminate()  # timer J is zero
 
     def _terminate(self) -> None:
         self.state = State.TERMINATED

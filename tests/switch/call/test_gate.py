@@ -20,7 +20,7 @@ from switch.call.help import MOST_UNPROVEN, HelpDesk
 from switch.core import Switch
 from switch.malformed import Malformed
 from switch.media.anchor import MediaSettings
-from switch.ports import NS_PER_S, Address, Flow, Moment
+from switch.ports import NS_PER_S, Address, Flow, Listener, Moment
 from switch.routing.identity import Challenge, Unproven
 from switch.routing.lines import Line
 from switch.routing.plan import Target
@@ -84,7 +84,7 @@ def settings() -> Settings:
     book, directory = tables()
     names = ("carrier", "reserve")
     return Settings(
-        listen=(HERE,),
+        listen=(Listener("udp", HERE),),
         advertised={},
         domain=DOMAIN,
         realm=DOMAIN,

@@ -134,7 +134,18 @@ def test_ports_come_in_pairs() -> None:
             '[[sip.listen]]\nhost = "::1"\nport = true',
             "7: sip.listen[1].port: must be a whole number, 1-65535",
         ),
-        ('[[sip.listen]]\nhost = "::1"\ntransport = "tcp"', '7: sip.listen[1].transport: must be "udp"'),
+        (
+            '[[sip.listen]]\nhost = "::1"\ntransport = "sctp"',
+            '7: sip.listen[1].transport: must be "udp" or "tcp" or "tls" or "ws" or "wss"',
+        ),
+        (
+            '[[sip.listen]]\nhost = "::1"\ntransport = "tls"',
+            "7: sip.listen[1].transport: tls needs a certificate: sip.tls",
+        ),
+        (
+            '[[sip.listen]]\nhost = "::1"\ntransport = "tcp"\n[[sip.listen]]\nhost = "::1"\ntransport = "ws"',
+            "8: sip.listen[2]: ::1 port 5060 is taken by an earlier entry",
+        ),
         (
             '[[sip.listen]]\nhost = "127.0.0.1"',
             "5: sip.listen[1]: 127.0.0.1 port 5060 is taken by an earlier entry",

@@ -21,6 +21,7 @@ from switch.ports import (
     Flow,
     FlowFailed,
     Input,
+    Listener,
     Moment,
     Note,
     Order,
@@ -71,7 +72,7 @@ class Stage:
         self.driver = Driver(
             cast(Switch, self.core),
             clock=SystemClock(),
-            senders={HERE: self},
+            senders={Listener("udp", HERE): self},
             journal=cast(Journal, self),
             relay=lambda session, commands: self.done.append(("relay", session, list(commands))),
             note=self.done.append,

@@ -33,7 +33,7 @@ class Scrape:
             core=self.world.machine.core,
             driver=SimpleNamespace(late_holds=4),
             journal=SimpleNamespace(queued=5, written=6, failures=7, set_aside=8),
-            listeners=[SimpleNamespace(dropped=9), SimpleNamespace(dropped=1)],
+            listeners=[SimpleNamespace(transport="udp", dropped=count) for count in (9, 1)],
             loop_lag_s=0.25,
             relay_stats=lambda: RELAY,
             webhook=SimpleNamespace(sent=10, failures=11, refused=12, waiting=13),
@@ -69,7 +69,7 @@ def test_a_switch_at_rest_is_described(scrape: Scrape) -> None:
     assert value(series, "calls_running") == 0
     assert value(series, "lines") == 4
     assert value(series, "trunk_up", trunk="carrier") == 1
-    assert value(series, "udp_send_dropped_total") == 10
+    assert value(series, "send_dropped_total", transport="udp") == 10
     assert value(series, "event_loop_lag_seconds") == 0.25
     assert value(series, "records_queued") == 5
     assert value(series, "records_written_total") == 6
@@ -290,5 +290,8 @@ def test_no_label_holds_a_number_or_a_call(scrape: Scrape) -> None:
                 "method",
                 "outcome",
                 "reason",
-            ) or (name in ("gateway", "how", "service", "source", "state", "trunk", "verdict", "zone"))
+            ) or (
+                name
+                in ("gateway", "how", "service", "source", "state", "transport", "trunk", "verdict", "zone")
+            )
             assert not re.search(r"\d{4}", text) or name == "le", (name, text)

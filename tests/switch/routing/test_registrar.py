@@ -324,3 +324,26 @@ def test_a_line_that_is_gone_takes_its_bindings_with_it(office: Office) -> None:
 def test_what_has_expired_is_not_listed(office: Office) -> None:
     office.register(f"<{DESK}>;expires=100")
     assert list(office.registrar.everything(at(100_000))) == []
+
+
+# --- connections --------------------------------------------------------------------------------------------
+
+
+def test_who_registered_over_a_connection_is_gone_with_it(office: Office) -> None:
+    tcp = FLOW._replace(transport="tcp")
+    office.register(f"<{DESK}>", flow=tcp)
+    office.register(f"<{SOFT}>")
+    office.registrar.closed(tcp)
+    assert office.contacts() == [SOFT]
+    assert isinstance(office.journal[-1], BindingRemoved)
+    assert not office.registrar._over
+
+
+def test_who_has_registered_again_elsewhere_stays(office: Office) -> None:
+    old, fresh = FLOW._replace(transport="tcp"), FLOW._replace(transport="tls")
+    office.register(f"<{DESK}>", flow=old)
+    office.register(f"<{DESK}>", flow=fresh)
+    office.registrar.closed(old)
+    assert office.contacts() == [DESK]
+    office.register(f"<{DESK}>;expires=0", flow=fresh)
+    assert not office.registrar._over

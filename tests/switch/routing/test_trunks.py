@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from switch.ports import NS_PER_S, Address, Flow
+from switch.ports import NS_PER_S, Address, Flow, Listener
 from switch.routing.trunks import DOWN_AFTER, Trunks, TrunkSettings
 from switch.sip.endpoint import Endpoint
 from switch.sip.message import Request
@@ -17,8 +17,13 @@ from switch.timers import TimerQueue
 from tests.switch.sip.support import HERE, Chance, Row, at, response_bytes, run_to
 
 HERE6 = Address("2001:db8::1", 5060)
-LOCALS = [Flow("udp", address, address) for address in (HERE, HERE6)]
+LOCALS = [Listener("udp", address) for address in (HERE, HERE6)]
+HERE_FLOW = Flow("udp", HERE, HERE)
 PROBE_S = 30
+
+
+def came_from(host: str, port: int, transport: str = "udp") -> Flow:
+    return Flow(transport, HERE, Address(host, port))
 
 
 def trunk(name: str, host: str, port: int = 5060, **settings: Any) -> TrunkSettings:
@@ -62,7 +67,7 @@ class Exchange:
         """Answer the latest probe."""
         probe = self.probes()[-1]
         fields: dict[str, Row] = {"Via": probe.rows("Via")[0], "CSeq": probe.rows("CSeq")[0]}
-        self.endpoint.receive(LOCALS[0], response_bytes(status, fields))
+        self.endpoint.receive(HERE_FLOW, response_bytes(status, fields))
 
     def names(self, number: str = "+33145674567", running: dict[str, int] | None = None) -> list[str]:
         counts = running or {}
@@ -126,10 +131,10 @@ def test_resolved_addresses_are_used_and_known() -> None:
     exchange.trunks.resolved("nobody", ("198.51.100.9",))
     assert exchange.names() == ["named"]
     for host in ("198.51.100.8", "2001:db8:8::1"):
-        found = exchange.trunks.admitted_from(Address(host, 5070))
+        found = exchange.trunks.admitted_from(came_from(host, 5070))
         assert found is exchange.trunks.get("named")
     exchange.trunks.resolved("named", ("198.51.100.10",))
-    assert exchange.trunks.admitted_from(Address("198.51.100.8", 5070)) is None
+    assert exchange.trunks.admitted_from(came_from("198.51.100.8", 5070)) is None
 
 
 def test_a_name_that_stops_resolving_keeps_its_last_addresses() -> None:
@@ -141,9 +146,9 @@ def test_a_name_that_stops_resolving_keeps_its_last_addresses() -> None:
 
 def test_without_sources_calls_come_from_the_trunks_own_host_and_port() -> None:
     exchange = Exchange(trunk("carrier", "198.51.100.1", 5070))
-    assert exchange.trunks.admitted_from(Address("198.51.100.1", 5070)) is exchange.trunks.get("carrier")
-    assert exchange.trunks.admitted_from(Address("198.51.100.1", 5060)) is None
-    assert exchange.trunks.admitted_from(Address("198.51.100.2", 5070)) is None
+    assert exchange.trunks.admitted_from(came_from("198.51.100.1", 5070)) is exchange.trunks.get("carrier")
+    assert exchange.trunks.admitted_from(came_from("198.51.100.1", 5060)) is None
+    assert exchange.trunks.admitted_from(came_from("198.51.100.2", 5070)) is None
 
 
 @pytest.mark.parametrize(
@@ -160,7 +165,7 @@ def test_without_sources_calls_come_from_the_trunks_own_host_and_port() -> None:
 def test_with_sources_calls_come_from_them_alone_at_any_port(host: str, admitted: bool) -> None:
     sources = (ip_network("203.0.113.0/28"), ip_network("2001:db8:7::/48"))
     exchange = Exchange(trunk("carrier", "198.51.100.1", sources=sources))
-    assert (exchange.trunks.admitted_from(Address(host, 12_345)) is not None) is admitted
+    assert (exchange.trunks.admitted_from(came_from(host, 12_345)) is not None) is admitted
 
 
 def test_flows_leave_from_the_first_listener_of_the_family() -> None:
@@ -266,7 +271,7 @@ def test_a_trunk_that_stays_keeps_its_health_and_addresses() -> None:
     assert after is not None
     assert (after.missed, after.hosts, after.settings.max_calls) == (1, ("198.51.100.8",), 9)
     assert exchange.trunks.get("gone") is None
-    assert exchange.trunks.admitted_from(Address("198.51.100.2", 5060)) is None
+    assert exchange.trunks.admitted_from(came_from("198.51.100.2", 5060)) is None
 
 
 def test_a_trunk_that_moved_starts_afresh() -> None:
@@ -295,3 +300,42 @@ def test_old_probing_ends_with_the_old_configuration() -> None:
     exchange.run_to(20 * PROBE_S)
     assert exchange.probes() == []
     assert len(exchange.timers) == 0
+
+
+# --- connections --------------------------------------------------------------------------------------------
+
+
+def over_tcp(**settings: Any) -> Exchange:
+    exchange = Exchange(trunk("carrier", "198.51.100.1", 5070, transport="tcp", **settings))
+    exchange.trunks._locals["tcp", False] = HERE
+    return exchange
+
+
+def test_a_carrier_that_connects_is_known_by_its_host() -> None:
+    """The port of a connection is anybody's guess, the transport is not."""
+    trunks = over_tcp().trunks
+    assert trunks.admitted_from(came_from("198.51.100.1", 40_000, "tcp")) is trunks.get("carrier")
+    assert trunks.admitted_from(came_from("198.51.100.1", 5070)) is None
+    assert trunks.admitted_from(came_from("198.51.100.2", 40_000, "tcp")) is None
+
+
+def test_a_connection_leads_to_a_carrier_by_its_name_and_nowhere_else() -> None:
+    trunks = over_tcp().trunks
+    at = Address("198.51.100.1", 5070), "198.51.100.1"
+    assert trunks.flow_to("198.51.100.1", 5070, "tcp") == Flow("tcp", HERE, at[0])
+    assert trunks.flow_to("198.51.100.1", 5070, "tls") is None
+    assert trunks.peer_of(came_from("198.51.100.1", 40_000, "tcp")) == at
+    assert trunks.peer_of(came_from("198.51.100.1", 5070, "tls")) is None
+    assert trunks.peer_of(came_from("198.51.100.2", 5070, "tcp")) is None
+    exchange = Exchange(trunk("named", "sip.carrier.example", 5061, transport="tls"))
+    exchange.trunks.resolved("named", ("198.51.100.8",))
+    at = Address("198.51.100.8", 5061), "sip.carrier.example"
+    assert exchange.trunks.peer_of(came_from("198.51.100.8", 40_000, "tls")) == at
+
+
+def test_a_carrier_is_asked_over_its_transport() -> None:
+    exchange = over_tcp(probe_ns=NS_PER_S)
+    run_to(exchange.timers, 1)
+    ((flow, data),) = exchange.sent
+    assert flow == Flow("tcp", HERE, Address("198.51.100.1", 5070))
+    assert data.startswith(b"OPTIONS sip:198.51.100.1:5070;transport=tcp SIP/2.0")

@@ -540,3 +540,38 @@ def test_a_message_of_a_dialog_or_transaction_is_expected(net: Net) -> None:
     assert net.endpoint.expects(response_bytes(200, {"Via": row, "CSeq": cseq}))
     assert not net.endpoint.expects(response_bytes(200, {"Via": row, "CSeq": "1 INFO"}))
     assert not net.endpoint.expects(b"rubbish")
+
+
+# --- connections --------------------------------------------------------------------------------------------
+
+
+def test_what_waits_on_a_connection_fails_when_that_ends(net: Net) -> None:
+    tcp, other = FLOW._replace(transport="tcp"), FLOW._replace(transport="tcp", remote=HERE)
+    users = [RecordingUser() for _ in range(3)]
+    net.endpoint.invite(make_request("INVITE", "sip:a@example.com"), tcp, users[0])
+    net.endpoint.request(make_request("BYE", "sip:a@example.com"), tcp, users[1])
+    net.endpoint.request(make_request("BYE", "sip:b@example.com"), other, users[2])
+    net.endpoint.flow_closed(tcp)
+    assert [user.told for user in users] == [["timeout"], ["timeout"], []]
+    run_to(net.timers, 40_000)
+    assert users[2].told == ["timeout"]
+    assert net.endpoint.sizes()["clients"] == 0
+    assert not net.endpoint._waiting
+
+
+def test_a_request_that_came_on_a_connection_is_answered_on_it(net: Net) -> None:
+    tcp = FLOW._replace(transport="tcp", remote=Address("198.51.100.7", 40_123))
+    via = "SIP/2.0/TCP 198.51.100.7:5060;branch=z9hG4bK-9"
+    data = request_bytes("UPDATE", "sip:bob@example.com", "", {"Via": via})
+    net.endpoint.receive(tcp, data)
+    ((flow, _),) = net.sent
+    assert flow == tcp
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls", "ws", "wss"])
+def test_via_and_contact_name_the_transport(net: Net, transport: str) -> None:
+    flow = FLOW._replace(transport=transport)
+    net.endpoint.request(make_request("BYE", "sip:a@example.com"), flow)
+    ((_, data),) = net.sent
+    assert f"Via: SIP/2.0/{transport.upper()} 192.0.2.1:5060;".encode() in data
+    assert net.endpoint.contact(flow) == f"<sip:192.0.2.1:5060;transport={transport}>"
