@@ -33,6 +33,8 @@ class Baresip:
         *commands: str,
         at: tuple[str, int] | None = None,
         tone_hz: int = 440,
+        transport: str = "udp",
+        trust: Path | None = None,
     ) -> None:
         directory.mkdir()
         self.log = directory / "baresip.log"
@@ -42,12 +44,17 @@ class Baresip:
         self._control = HOST, free_port(HOST)
         control = [f"ctrl_tcp_listen {HOST}:{self._control[1]}", "module_app ctrl_tcp.so"]
         config = [*_config(at or (HOST, free_port(HOST)), tone_hz), *control, *recorder]
-        (directory / "config").write_text("\n".join(config) + "\n")
         (directory / "contacts").write_text("")
-        domain, proof = f"{server[0]}:{server[1]}", f"auth_user={user};auth_pass={user}-secret;regint=60"
+        if trust is not None:
+            config += [f"sip_cafile {trust}", f"sip_capath {directory}"]
+        domain, proof = (
+            f"{server[0]}:{server[1]};transport={transport}",
+            f"auth_user={user};auth_pass={user}-secret;regint=60",
+        )
         codecs = "PCMA"
         if at is not None:
             domain, proof, codecs = f"{at[0]}:{at[1]}", "regint=0", "PCMA,PCMU"
+        (directory / "config").write_text("\n".join(config) + "\n")
         (directory / "accounts").write_text(
             f"<sip:{user}@{domain}>;{proof};answermode=auto;audio_codecs={codecs}\n"
         )

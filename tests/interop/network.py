@@ -38,6 +38,7 @@ def free_port(host: str, ports: range = PORTS) -> int:
 
 
 def is_bound(host: str, port: int) -> bool:
-    """Whether some process listens for datagrams there (proc(5), /proc/net/udp)."""
+    """Whether some process has that address, for datagrams or a connection (proc(5), /proc/net)."""
     address = struct.unpack("=I", socket.inet_aton(host))[0]
-    return f" {address:08X}:{port:04X} " in Path("/proc/net/udp").read_text()
+    row = f": {address:08X}:{port:04X} "
+    return any(row in Path("/proc/net", kind).read_text() for kind in ("udp", "tcp"))
