@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from websockets.sync.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.interop.baresip import Baresip
@@ -164,29 +164,29 @@ def test_baresip_calls_over_tls(switch: Switch, sipp: SippRunner, phone: list[Ba
 # --- WebSocket ----------------------------------------------------------------------------------------------
 
 
-def register(client: ClientConnection, cseq: int, authorization: str = "") -> str:
+async def register(client: ClientConnection, cseq: int, authorization: str = "") -> str:
     proof = f"Authorization: {authorization}\r\n" if authorization else ""
-    client.send(
+    await client.send(
         f"REGISTER sip:{HOST} SIP/2.0\r\nVia: SIP/2.0/WSS df7jal23ls0d.invalid;branch=z9hG4bK{cseq}\r\n"
         f"From: <sip:desk@{HOST}>;tag=1\r\nTo: <sip:desk@{HOST}>\r\nCall-ID: ws\r\nCSeq: {cseq} REGISTER\r\n"
         f"Max-Forwards: 70\r\nContact: <sip:desk@df7jal23ls0d.invalid;transport=ws>;expires=60\r\n{proof}"
         "Content-Length: 0\r\n\r\n"
     )
-    answer = client.recv(5)
+    answer = await client.recv()
     assert isinstance(answer, str)
     return answer
 
 
 @pytest.mark.parametrize("kind", ["ws", "wss"])
-def test_a_browser_registers_and_is_gone_with_its_connection(switch: Switch, kind: str) -> None:
+async def test_a_browser_registers_and_is_gone_with_its_connection(switch: Switch, kind: str) -> None:
     """With a Via and a Contact that lead nowhere, as RFC 7118 has them."""
     tls = ssl.create_default_context(cafile=str(switch.trust)) if kind == "wss" else None
     uri = f"{kind}://{HOST}:{switch.ports[kind]}/"
-    with connect(uri, subprotocols=[Subprotocol("sip")], ssl=tls, proxy=None) as client:
-        challenge = register(client, 1)
+    async with connect(uri, subprotocols=[Subprotocol("sip")], ssl=tls, proxy=None) as client:
+        challenge = await register(client, 1)
         assert challenge.startswith("SIP/2.0 401 ")
         answer = digest_answer(challenge, "REGISTER", f"sip:{HOST}", "desk", "desk-secret")
-        assert register(client, 2, answer).startswith("SIP/2.0 200 ")
+        assert (await register(client, 2, answer)).startswith("SIP/2.0 200 ")
         assert switch.server.metric("registrations") == 1
         assert switch.connections(kind) == 1
     wait_for(lambda: switch.server.metric("registrations") == 0, "the end of the binding")
