@@ -188,6 +188,7 @@ def _trunk(trunk: Trunk) -> TrunkSettings:
         host=trunk.host,
         port=trunk.port,
         transport=trunk.transport,
+        register_s=trunk.register_s,
         sources=tuple(trunk.sources),
         credentials=credentials,
         probe_ns=trunk.probe_s * NS_PER_S,

@@ -134,7 +134,7 @@ class Switch:
             table=lambda: self.lines,
         )
         self.registration = Registration(self.endpoint, self.identity, self.registrar, self.door, self.fraud)
-        self.trunks = Trunks(settings.trunks, self.endpoint, settings.listen, entropy.token)
+        self.trunks = Trunks(settings.trunks, self.endpoint, settings.listen, entropy, self._note)
         self.pool = PortPool(*settings.media_ports, entropy)
         self.charging = Charging(
             tariffs=settings.tariffs,
@@ -143,7 +143,9 @@ class Switch:
             append=self._append,
             note=self._note,
         )
-        self.gateways = Trunks(gateway_settings(settings), self.endpoint, settings.listen, entropy.token)
+        self.gateways = Trunks(
+            gateway_settings(settings), self.endpoint, settings.listen, entropy, self._note
+        )
         self.services = ServiceTable(self._append)
         self.gate = self._new_gate(settings)
         self.selfcare = SelfCare(self.gate, self.services, self._append, self.fraud.forward_set)

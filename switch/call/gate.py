@@ -374,7 +374,7 @@ class Gate:
         """To a line of ours only: the switch relays nothing from one carrier to another."""
         if trunk.settings.voicemail:
             return refusal("voicemail")
-        dialled = dialled_digits(parse_uri(request.uri))
+        dialled = dialled_digits(parse_uri(trunk.called(request)))
         called = normalise(dialled)
         line = self._identity.lines.by_number.get(called) if called is not None else None
         if line is None or called is None or line.gone:

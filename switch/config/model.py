@@ -438,7 +438,8 @@ class Trunk(Model):
     """A carrier. Trunks are tried in the order of the file; `prefixes` limit one to numbers that start so.
 
     Calls from `sources` are this trunk's; without any, those from what `host` resolves to. After
-    `reply_ms` without a reply the next trunk is tried. Over a `psap` trunk emergency centres call back. A
+    `reply_ms` without a reply the next trunk is tried. With `register_s` we register there as `username`, for
+    that long at a time, and are called by it. Over a `psap` trunk emergency centres call back. A
     `voicemail` platform takes the calls to its short code and starts none (R-POL-01).
     `password` may be `file:NAME` or `env:NAME`; the loader puts the secret in its place.
     """
@@ -450,6 +451,7 @@ class Trunk(Model):
     sources: tuple[Source, ...] = ()
     username: Quotable | None = None
     password: SecretStr | None = None
+    register_s: SecondsOrOff = 0
     probe_s: SecondsOrOff = 30
     reply_ms: Annotated[int, Field(ge=100, le=32_000)] = 4000
     max_calls: Count | None = None
@@ -461,6 +463,8 @@ class Trunk(Model):
     def _objections(self) -> Iterator[Objection]:
         if (self.username is None) != (self.password is None):
             yield ("username" if self.username else "password",), "username and password belong together"
+        if self.register_s and self.username is None:
+            yield ("register_s",), "who registers needs username and password"
 
 
 class TrunksFile(Model):

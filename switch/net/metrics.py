@@ -251,6 +251,13 @@ class AppCollector(Collector):
         for trunk in core.trunks.all():
             up.add_metric([trunk.settings.name], int(trunk.up))
         yield up
+        known = GaugeMetricFamily(
+            "belswitch_trunk_registered", "Whether a carrier has our registration.", labels=["trunk"]
+        )
+        for trunk in core.trunks.all():
+            if trunk.settings.register_s:
+                known.add_metric([trunk.name], int(trunk.registered))
+        yield known
         yield from self._transports()
         yield _gauge(
             "belswitch_event_loop_lag_seconds", "How late the event loop last ran.", self._app.loop_lag_s

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from switch.ports import NS_PER_S, Address, Flow, Listener
+from switch.ports import NS_PER_S, Address, Entropy, Flow, Listener, Note
+from switch.routing.enrolment import Enrolment, called_at, domain_of
 from switch.sip.endpoint import Endpoint
 from switch.sip.message import Request, Response
 from switch.sip.transaction.client import ClientTransaction
@@ -42,6 +43,8 @@ class TrunkSettings:
     voicemail: bool = False
     """Whether it is the voicemail platform, which takes calls and starts none (R-POL-01)."""
     transport: str = "udp"
+    register_s: int = 0
+    """The expiry to ask for where calls come by our registration; 0: there is none to be made."""
 
 
 class Trunk:
@@ -51,11 +54,35 @@ class Trunk:
         self.settings = settings
         self.hosts: tuple[str, ...] = (settings.host,) if _is_literal(settings.host) else ()
         self.missed = 0
+        self.registered = False
+
+    @property
+    def name(self) -> str:
+        """What the operator calls it."""
+        return self.settings.name
+
+    @property
+    def domain(self) -> str:
+        """Its host as in URIs, with transport."""
+        return domain_of(self.settings.host, self.settings.transport)
+
+    @property
+    def credentials(self) -> tuple[str, str]:
+        """User and password; empty where there are none."""
+        return self.settings.credentials or ("", "")
 
     @property
     def up(self) -> bool:
-        """Whether it answered lately, or was never asked."""
-        return self.missed < DOWN_AFTER and bool(self.hosts)
+        """Whether it answered lately, or was never asked, and knows us where it has to."""
+        return (
+            self.missed < DOWN_AFTER
+            and bool(self.hosts)
+            and (self.registered or not self.settings.register_s)
+        )
+
+    def called(self, request: Request) -> str:
+        """The URI with the number that somebody dialled who calls over it."""
+        return called_at(request, self.credentials[0]) if self.settings.register_s else request.uri
 
     def carries(self, number: str) -> bool:
         """Whether calls to this number may go here; without prefixes all may."""
@@ -71,13 +98,15 @@ class Trunks:
         settings: Iterable[TrunkSettings],
         endpoint: Endpoint,
         listeners: Iterable[Listener],
-        token: Callable[[int], str],
+        entropy: Entropy,
+        note: Callable[[Note], None] = lambda _note: None,
     ) -> None:
         self._endpoint = endpoint
+        self._entropy = entropy
+        self._note = note
         self._locals = {
             (transport, ":" in address.host): address for transport, address in reversed(list(listeners))
         }
-        self._token = token
         self._trunks: dict[str, Trunk] = {}
         self._by_address: dict[tuple[str, Address], Trunk] = {}
         self._networks: list[tuple[IPv4Network | IPv6Network, Trunk]] = []
@@ -103,7 +132,10 @@ class Trunks:
             before = old.get(one.name)
             if before is not None and _where(before.settings) == _where(one):
                 trunk.hosts, trunk.missed = before.hosts, before.missed
+                trunk.registered = before.registered and before.settings.credentials == one.credentials
             self._trunks[one.name] = trunk
+            if one.register_s:
+                self._enrol(trunk, self._generation)
             if one.probe_ns:
                 self._endpoint.timers.start(0, _Probe(self, trunk, self._generation).send)
         self._index()
@@ -168,6 +200,25 @@ class Trunks:
                 return Address(flow.remote.host, settings.port), settings.host
         return None
 
+    def _enrol(self, trunk: Trunk, generation: int) -> None:
+        """Register with a carrier from now on; of several hosts with the next one each time."""
+
+        def way(tries: int) -> Flow | None:
+            hosts, settings = trunk.hosts, trunk.settings
+            host = hosts[tries % len(hosts)] if hosts else None
+            return self.flow_to(host, settings.port, settings.transport) if host is not None else None
+
+        enrolment = Enrolment(
+            trunk,
+            self._endpoint,
+            self._entropy,
+            self._note,
+            expires_s=trunk.settings.register_s,
+            way=way,
+            goes_on=lambda: generation == self._generation,
+        )
+        self._endpoint.timers.start(0, enrolment.start)
+
     def probe(self, trunk: Trunk, generation: int) -> bool:
         """Send one OPTIONS; False when the trunk is not configured any more."""
         if generation != self._generation:
@@ -182,9 +233,9 @@ class Trunks:
         uri = f"sip:{bracketed(settings.host)}:{settings.port}{over}"
         host = self._endpoint.host(flow)
         fields = {
-            "From": [f"<sip:{host}>;tag={self._token(64)}"],
+            "From": [f"<sip:{host}>;tag={self._entropy.token(64)}"],
             "To": [f"<{uri}>"],
-            "Call-ID": [self._token(96)],
+            "Call-ID": [self._entropy.token(96)],
             "CSeq": ["1 OPTIONS"],
             "Contact": [self._endpoint.contact(flow)],
             "Accept": ["application/sdp"],

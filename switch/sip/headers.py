@@ -32,15 +32,15 @@ COMPACT = {
 }
 
 _NAMES = """
-Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Authentication-
-Info Authorization Call-ID Call-Info Contact Content-Disposition Content-Encoding Content-Language
-Content-Length Content-Type CSeq Date Diversion Error-Info Event Expires From Geolocation
-Geolocation-Routing History-Info Identity In-Reply-To Join Max-Forwards Min-Expires Min-SE MIME-
-Version Organization P-Asserted-Identity P-Early-Media P-Preferred-Identity Path Priority Privacy
-Proxy-Authenticate Proxy-Authorization Proxy-Require RAck RSeq Reason Record-Route Refer-To
-Referred-By Reject-Contact Replaces Reply-To Request-Disposition Require Resource-Priority Retry-
-After Route Server Service-Route Session-Expires Subject Subscription-State Supported Timestamp To
-Unsupported User-Agent Via Warning WWW-Authenticate
+Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events
+Authentication-Info Authorization Call-ID Call-Info Contact Content-Disposition Content-Encoding
+Content-Language Content-Length Content-Type CSeq Date Diversion Error-Info Event Expires From
+Geolocation Geolocation-Routing History-Info Identity In-Reply-To Join Max-Forwards Min-Expires
+Min-SE MIME-Version Organization P-Asserted-Identity P-Called-Party-ID P-Early-Media
+P-Preferred-Identity Path Priority Privacy Proxy-Authenticate Proxy-Authorization Proxy-Require RAck
+RSeq Reason Record-Route Refer-To Referred-By Reject-Contact Replaces Reply-To Request-Disposition
+Require Resource-Priority Retry-After Route Server Service-Route Session-Expires Subject
+Subscription-State Supported Timestamp To Unsupported User-Agent Via Warning WWW-Authenticate
 """
 _KNOWN = tuple(_NAMES.split())
 

@@ -48,7 +48,7 @@ class Exchange:
             advertised={},
             user_agent="",
         )
-        self.trunks = Trunks(settings, self.endpoint, LOCALS, Chance().token)
+        self.trunks = Trunks(settings, self.endpoint, LOCALS, Chance())
 
     def run_to(self, seconds: float) -> None:
         run_to(self.timers, int(1000 * seconds))
@@ -176,7 +176,7 @@ def test_flows_leave_from_the_first_listener_of_the_family() -> None:
 
 def test_without_a_listener_of_the_family_there_is_no_flow() -> None:
     exchange = Exchange()
-    assert Trunks([], exchange.endpoint, LOCALS[:1], Chance().token).flow_to("2001:db8::9", 5060) is None
+    assert Trunks([], exchange.endpoint, LOCALS[:1], Chance()).flow_to("2001:db8::9", 5060) is None
 
 
 # --- health -------------------------------------------------------------------------------------------------

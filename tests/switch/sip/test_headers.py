@@ -29,6 +29,8 @@ from switch.sip.headers import (
         ("i", "Call-ID"),
         ("cseq", "CSeq"),
         ("www-authenticate", "WWW-Authenticate"),
+        ("mime-version", "MIME-Version"),
+        ("P-CALLED-PARTY-ID", "P-Called-Party-ID"),
         ("Content-Length ", "Content-Length"),
         ("x-my-header", "X-My-Header"),
         ("NewFangledHeader", "Newfangledheader"),
