@@ -181,7 +181,7 @@ class App:
             self.log.warning("calls_ended_by_restart", calls=len(orphans))
         for listener in self.listeners:
             await listener.start(self.driver.feed, self.core.peer_of)
-        self._resolver = Resolver(self.core.trunks.names_to_resolve, self.driver.feed)
+        self._resolver = Resolver(self.core.trunks.names_to_resolve, self.driver.feed, self._entropy.below)
         self._resolver.start()
         registry = CollectorRegistry()
         registry.register(AppCollector(self))

@@ -189,6 +189,7 @@ def _trunk(trunk: Trunk) -> TrunkSettings:
         port=trunk.port,
         transport=trunk.transport,
         register_s=trunk.register_s,
+        srv=trunk.srv,
         sources=tuple(trunk.sources),
         credentials=credentials,
         probe_ns=trunk.probe_s * NS_PER_S,

@@ -232,7 +232,7 @@ class Switch:
             case RelayDied():
                 self._on_relay_died(event)
             case TargetsResolved():
-                self.trunks.resolved(event.trunk, event.hosts)
+                self.trunks.resolved(event.trunk, event.targets)
             case JournalState():
                 self._journal_full = event.full
             case EndCall():

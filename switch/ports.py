@@ -54,6 +54,16 @@ class Listener(NamedTuple):
     address: Address
 
 
+class Lookup(NamedTuple):
+    """A trunk's host name that is to be resolved: to addresses with this port, or, with a `service`
+    (`_sip._udp`), to those that its SRV records name (RFC 3263 section 4.2)."""
+
+    trunk: str
+    host: str
+    port: int
+    service: str = ""
+
+
 class Entropy(Protocol):
     """Where chance comes from: `secrets` in service, a seeded generator in tests."""
 
@@ -93,10 +103,10 @@ class FlowClosed:
 
 @dataclass(frozen=True, slots=True)
 class TargetsResolved:
-    """The addresses a trunk's host name stands for now, best first; empty when it does not resolve."""
+    """Where a trunk's host name leads now, best first; empty when it does not resolve."""
 
     trunk: str
-    hosts: tuple[str, ...]
+    targets: tuple[Address, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,12 +134,10 @@ class HelpDesk:
         stages = []
         for gateway in gateways:
             way = self._gateways.get(gateway_name(gateway))
-            for host in way.hosts if way is not None else ():
-                flow = self._gateways.flow_to(host, gateway.port, gateway.transport)
-                if flow is not None:
-                    more = with_documents if gateway.body else {}
-                    parts = documents if gateway.body else ()
-                    stages.append(self._stage(found, gateway, flow, {**fields, **more}, parts))
+            for flow in self._gateways.flows_to(way) if way is not None else ():
+                more = with_documents if gateway.body else {}
+                parts = documents if gateway.body else ()
+                stages.append(self._stage(found, gateway, flow, {**fields, **more}, parts))
         return RoutePlan(tuple(stages), emergency=True)
 
     def _stage(

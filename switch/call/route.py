@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 from rating.zone import Destination
 from switch.call.counted import trunk_name
-from switch.ports import Moment
+from switch.ports import Address, Moment
 from switch.routing.lines import Line
 from switch.routing.numbers import national
 from switch.routing.plan import Stage, Target, line_stage, trunk_stage
@@ -69,7 +69,7 @@ class Routes:
             return line_stage(bindings, line.number, recipient, fields, ring_ns)
         for source in line.sources:
             host = source.partition("/")[0]
-            flow = self._trunks.flow_to(host, 5060) if _is_single(source) else None
+            flow = self._trunks.flow_to(Address(host, 5060)) if _is_single(source) else None
             if flow is not None:
                 target = Target(
                     line.number, f"sip:{called}@{bracketed(host)}", recipient, flow, False, fields
@@ -99,13 +99,11 @@ class Routes:
         for trunk in self._trunks.candidates(
             called, lambda name: self._running(trunk_name(name)), voicemail=voicemail
         ):
-            for host in trunk.hosts:
-                flow = self._trunks.flow_to(host, trunk.settings.port, trunk.settings.transport)
-                if flow is not None:
-                    name = bracketed(trunk.settings.host)
-                    stages.append(
-                        trunk_stage(trunk, flow, called, name, fields, self.settings.limits.no_answer_ns)
-                    )
+            for flow in self._trunks.flows_to(trunk):
+                name = bracketed(trunk.settings.host)
+                stages.append(
+                    trunk_stage(trunk, flow, called, name, fields, self.settings.limits.no_answer_ns)
+                )
         return tuple(stages)
 
     def _fields(self, called: str, hops: int, chain: tuple[Diverted, ...]) -> Fields:

@@ -40,6 +40,15 @@ _VISIBLE = re.compile(r"[\x21-\x7e]{1,2000}")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 
 
+def is_literal(host: str) -> bool:
+    """Whether a host is an address and no name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def is_wildcard(host: str) -> bool:
     """Whether a literal address stands for all addresses of its family."""
     return ip_address(host).is_unspecified
@@ -437,11 +446,11 @@ class Settings(Model):
 class Trunk(Model):
     """A carrier. Trunks are tried in the order of the file; `prefixes` limit one to numbers that start so.
 
-    Calls from `sources` are this trunk's; without any, those from what `host` resolves to. After
-    `reply_ms` without a reply the next trunk is tried. With `register_s` we register there as `username`, for
-    that long at a time, and are called by it. Over a `psap` trunk emergency centres call back. A
-    `voicemail` platform takes the calls to its short code and starts none (R-POL-01).
-    `password` may be `file:NAME` or `env:NAME`; the loader puts the secret in its place.
+    Calls from `sources` are this trunk's; without any, those from what `host` resolves to. With `srv` its SRV
+    records have the place of `port`. With `register_s` we register there as `username`, for that long at a
+    time, and are called by it. After `reply_ms` without a reply the next trunk is tried. Over a `psap` trunk
+    emergency centres call back. A `voicemail` platform takes the calls to its short code and starts none
+    (R-POL-01). `password` may be `file:NAME` or `env:NAME`; the loader puts the secret in its place.
     """
 
     name: Name
@@ -451,6 +460,7 @@ class Trunk(Model):
     sources: tuple[Source, ...] = ()
     username: Quotable | None = None
     password: SecretStr | None = None
+    srv: bool = False
     register_s: SecondsOrOff = 0
     probe_s: SecondsOrOff = 30
     reply_ms: Annotated[int, Field(ge=100, le=32_000)] = 4000
@@ -463,6 +473,8 @@ class Trunk(Model):
     def _objections(self) -> Iterator[Objection]:
         if (self.username is None) != (self.password is None):
             yield ("username" if self.username else "password",), "username and password belong together"
+        if self.srv and is_literal(self.host):
+            yield ("srv",), "needs a host name, whose SRV records say where it is reached"
         if self.register_s and self.username is None:
             yield ("register_s",), "who registers needs username and password"
 

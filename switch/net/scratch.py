@@ -37,7 +37,7 @@ async def scratch(configuration: Configuration, store: Store, wall_ns: int | Non
         await store.thresholds(month_before(month)),
         services=await store.services(),
     )
-    for trunk, host in core.trunks.names_to_resolve():
-        core.receive(TargetsResolved(trunk, await resolve(host)), now)
+    for lookup in core.trunks.names_to_resolve():
+        core.receive(TargetsResolved(lookup.trunk, await resolve(lookup, SystemEntropy().below)), now)
     core.drain()
     return core

@@ -62,7 +62,7 @@ def trunk_stage(trunk: Trunk, flow: Flow, number: str, host: str, fields: Fields
     """One carrier."""
     settings = trunk.settings
     over = "" if settings.transport == "udp" else f";transport={settings.transport}"
-    uri = f"sip:{number}@{host}:{settings.port};user=phone{over}"
+    uri = f"sip:{number}@{host}{settings.shown_port};user=phone{over}"
     target = Target(
         settings.name, uri, f"<sip:{number}@{host};user=phone>", flow, False, fields, settings.credentials
     )

@@ -7,11 +7,11 @@ be wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from switch.ports import NS_PER_S, Address, Entropy, Flow, Listener, Note
+from switch.ports import NS_PER_S, Address, Entropy, Flow, Listener, Lookup, Note
 from switch.routing.enrolment import Enrolment, called_at, domain_of
 from switch.sip.endpoint import Endpoint
 from switch.sip.message import Request, Response
@@ -20,6 +20,7 @@ from switch.sip.transaction.invite_client import InviteClient
 from switch.sip.uri import bracketed
 
 NOWHERE = Address("", 0)
+_SERVICES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}
 DOWN_AFTER = 2
 """Probes in a row without an answer before a trunk counts as down."""
 
@@ -45,6 +46,13 @@ class TrunkSettings:
     transport: str = "udp"
     register_s: int = 0
     """The expiry to ask for where calls come by our registration; 0: there is none to be made."""
+    srv: bool = False
+    """Whether SRV records say where `host` is reached (RFC 3263)."""
+
+    @property
+    def shown_port(self) -> str:
+        """The port as it stands in URIs: none where SRV records have it."""
+        return "" if self.srv else f":{self.port}"
 
 
 class Trunk:
@@ -52,7 +60,9 @@ class Trunk:
 
     def __init__(self, settings: TrunkSettings) -> None:
         self.settings = settings
-        self.hosts: tuple[str, ...] = (settings.host,) if _is_literal(settings.host) else ()
+        self.targets: tuple[Address, ...] = ()
+        if _is_literal(settings.host):
+            self.targets = (Address(settings.host, settings.port),)
         self.missed = 0
         self.registered = False
 
@@ -76,7 +86,7 @@ class Trunk:
         """Whether it answered lately, or was never asked, and knows us where it has to."""
         return (
             self.missed < DOWN_AFTER
-            and bool(self.hosts)
+            and bool(self.targets)
             and (self.registered or not self.settings.register_s)
         )
 
@@ -131,7 +141,7 @@ class Trunks:
             trunk = Trunk(one)
             before = old.get(one.name)
             if before is not None and _where(before.settings) == _where(one):
-                trunk.hosts, trunk.missed = before.hosts, before.missed
+                trunk.targets, trunk.missed = before.targets, before.missed
                 trunk.registered = before.registered and before.settings.credentials == one.credentials
             self._trunks[one.name] = trunk
             if one.register_s:
@@ -140,17 +150,19 @@ class Trunks:
                 self._endpoint.timers.start(0, _Probe(self, trunk, self._generation).send)
         self._index()
 
-    def resolved(self, name: str, hosts: tuple[str, ...]) -> None:
-        """The addresses of a trunk's host name; none leaves the last known ones."""
+    def resolved(self, name: str, targets: tuple[Address, ...]) -> None:
+        """Where a trunk's host name leads; nowhere leaves the last known addresses."""
         trunk = self._trunks.get(name)
-        if trunk is not None and hosts:
-            trunk.hosts = hosts
+        if trunk is not None and targets:
+            trunk.targets = targets
             self._index()
 
-    def names_to_resolve(self) -> list[tuple[str, str]]:
-        """Trunk and host name, for those configured by name."""
+    def names_to_resolve(self) -> list[Lookup]:
+        """What is to be looked up for the trunks that are configured by name."""
         return [
-            (name, t.settings.host) for name, t in self._trunks.items() if not _is_literal(t.settings.host)
+            Lookup(name, one.host, one.port, _SERVICES[one.transport] if one.srv else "")
+            for name, one in ((name, trunk.settings) for name, trunk in self._trunks.items())
+            if not _is_literal(one.host)
         ]
 
     def admitted_from(self, flow: Flow) -> Trunk | None:
@@ -164,7 +176,7 @@ class Trunks:
 
     def is_at(self, host: str) -> bool:
         """Whether a trunk is reached at this address, or its calls may come from there, whatever the port."""
-        if any(host in trunk.hosts for trunk in self._trunks.values()):
+        if any(host == target.host for trunk in self._trunks.values() for target in trunk.targets):
             return True
         if not self._networks:
             return False
@@ -184,29 +196,36 @@ class Trunks:
             and trunk.carries(number)
             and (trunk.settings.max_calls is None or running(name) < trunk.settings.max_calls)
         ]
-        return sorted((trunk for trunk in able if trunk.hosts), key=lambda trunk: not trunk.up)
+        return sorted((trunk for trunk in able if trunk.targets), key=lambda trunk: not trunk.up)
 
-    def flow_to(self, host: str, port: int, transport: str = "udp") -> Flow | None:
+    def flow_to(self, remote: Address, transport: str = "udp") -> Flow | None:
         """A flow to an address, from the first listener of its family and transport."""
-        local = self._locals.get((transport, ":" in host))
-        return Flow(transport, local, Address(host, port)) if local is not None else None
+        local = self._locals.get((transport, ":" in remote.host))
+        return Flow(transport, local, remote) if local is not None else None
+
+    def flows_to(self, trunk: Trunk) -> Iterator[Flow]:
+        """Flows to a trunk, the one to be tried first before the others."""
+        for target in trunk.targets:
+            flow = self.flow_to(target, trunk.settings.transport)
+            if flow is not None:
+                yield flow
 
     def peer_of(self, flow: Flow) -> tuple[Address, str] | None:
         """Where a connection is to be made for a flow that has none, and by which name the peer has to prove
         itself over TLS; None when that is not one of these."""
         for trunk in self._trunks.values():
-            settings = trunk.settings
-            if settings.transport == flow.transport and flow.remote.host in trunk.hosts:
-                return Address(flow.remote.host, settings.port), settings.host
+            if trunk.settings.transport == flow.transport:
+                near = [target for target in trunk.targets if target.host == flow.remote.host]
+                if near:
+                    return (flow.remote if flow.remote in near else near[0]), trunk.settings.host
         return None
 
     def _enrol(self, trunk: Trunk, generation: int) -> None:
         """Register with a carrier from now on; of several hosts with the next one each time."""
 
         def way(tries: int) -> Flow | None:
-            hosts, settings = trunk.hosts, trunk.settings
-            host = hosts[tries % len(hosts)] if hosts else None
-            return self.flow_to(host, settings.port, settings.transport) if host is not None else None
+            flows = list(self.flows_to(trunk))
+            return flows[tries % len(flows)] if flows else None
 
         enrolment = Enrolment(
             trunk,
@@ -224,13 +243,12 @@ class Trunks:
         if generation != self._generation:
             return False
         settings = trunk.settings
-        flows = (self.flow_to(host, settings.port, settings.transport) for host in trunk.hosts)
-        flow = next((one for one in flows if one is not None), None)
+        flow = next(self.flows_to(trunk), None)
         if flow is None:
             trunk.missed += 1
             return True
         over = "" if settings.transport == "udp" else f";transport={settings.transport}"
-        uri = f"sip:{bracketed(settings.host)}:{settings.port}{over}"
+        uri = f"sip:{bracketed(settings.host)}{settings.shown_port}{over}"
         host = self._endpoint.host(flow)
         fields = {
             "From": [f"<sip:{host}>;tag={self._entropy.token(64)}"],
@@ -247,8 +265,8 @@ class Trunks:
         self._by_address = {}
         for trunk in self._trunks.values():
             if not trunk.settings.sources:
-                for host in trunk.hosts:
-                    at = Flow(trunk.settings.transport, NOWHERE, Address(host, trunk.settings.port))
+                for target in trunk.targets:
+                    at = Flow(trunk.settings.transport, NOWHERE, target)
                     self._by_address.setdefault((at.transport, _origin(at)), trunk)
         self._networks = [(network, t) for t in self._trunks.values() for network in t.settings.sources]
 
@@ -286,8 +304,8 @@ class _ProbeAnswer:
         self._trunk.missed += 1
 
 
-def _where(settings: TrunkSettings) -> tuple[str, str, int]:
-    return settings.transport, settings.host, settings.port
+def _where(settings: TrunkSettings) -> tuple[str, str, int, bool]:
+    return settings.transport, settings.host, settings.port, settings.srv
 
 
 def _origin(flow: Flow) -> Address:

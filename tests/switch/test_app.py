@@ -387,7 +387,7 @@ async def test_a_good_configuration_is_taken_over_for_new_calls_and_the_rest_wai
 
     named = running.app.core.trunks.get("named")
     assert named is not None
-    await until(lambda: named.hosts)  # at once, not when it is time to ask again
+    await until(lambda: named.targets)  # at once, not when it is time to ask again
 
 
 async def test_lines_are_read_again_when_they_have_changed(running: Site) -> None:

@@ -162,7 +162,7 @@ def test_another_contact_says_nothing_of_ours(registering: Registering) -> None:
 def test_an_unresolved_name_is_waited_for() -> None:
     registering = Registering(replace(SETTINGS, host="sip.carrier.example"))
     assert registering.sent == []
-    registering.trunks.resolved("carrier", ("198.51.100.8", "198.51.100.9"))
+    registering.trunks.resolved("carrier", tuple(Address(f"198.51.100.{n}", 5070) for n in (8, 9)))
     registering.until_next()
     hosts = {registering.sent[-1][0].remote.host}
     registering.until_next()

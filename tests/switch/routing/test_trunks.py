@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from switch.ports import NS_PER_S, Address, Flow, Listener
+from switch.ports import NS_PER_S, Address, Flow, Listener, Lookup
 from switch.routing.trunks import DOWN_AFTER, Trunks, TrunkSettings
 from switch.sip.endpoint import Endpoint
 from switch.sip.message import Request
@@ -24,6 +24,10 @@ PROBE_S = 30
 
 def came_from(host: str, port: int, transport: str = "udp") -> Flow:
     return Flow(transport, HERE, Address(host, port))
+
+
+def at_hosts(*hosts: str, port: int = 5060) -> tuple[Address, ...]:
+    return tuple(Address(host, port) for host in hosts)
 
 
 def trunk(name: str, host: str, port: int = 5060, **settings: Any) -> TrunkSettings:
@@ -119,7 +123,7 @@ def test_a_name_that_does_not_resolve_is_no_way() -> None:
     assert named is not None
     assert not named.up
     assert exchange.names() == ["literal"]
-    assert exchange.trunks.names_to_resolve() == [("named", "sip.carrier.example")]
+    assert exchange.trunks.names_to_resolve() == [Lookup("named", "sip.carrier.example", 5060)]
 
 
 # --- addresses ----------------------------------------------------------------------------------------------
@@ -127,19 +131,19 @@ def test_a_name_that_does_not_resolve_is_no_way() -> None:
 
 def test_resolved_addresses_are_used_and_known() -> None:
     exchange = Exchange(trunk("named", "sip.carrier.example", 5070))
-    exchange.trunks.resolved("named", ("198.51.100.8", "2001:db8:8::1"))
-    exchange.trunks.resolved("nobody", ("198.51.100.9",))
+    exchange.trunks.resolved("named", at_hosts("198.51.100.8", "2001:db8:8::1", port=5070))
+    exchange.trunks.resolved("nobody", at_hosts("198.51.100.9"))
     assert exchange.names() == ["named"]
     for host in ("198.51.100.8", "2001:db8:8::1"):
         found = exchange.trunks.admitted_from(came_from(host, 5070))
         assert found is exchange.trunks.get("named")
-    exchange.trunks.resolved("named", ("198.51.100.10",))
+    exchange.trunks.resolved("named", at_hosts("198.51.100.10", port=5070))
     assert exchange.trunks.admitted_from(came_from("198.51.100.8", 5070)) is None
 
 
 def test_a_name_that_stops_resolving_keeps_its_last_addresses() -> None:
     exchange = Exchange(trunk("named", "sip.carrier.example"))
-    exchange.trunks.resolved("named", ("198.51.100.8",))
+    exchange.trunks.resolved("named", at_hosts("198.51.100.8"))
     exchange.trunks.resolved("named", ())
     assert exchange.names() == ["named"]
 
@@ -170,13 +174,13 @@ def test_with_sources_calls_come_from_them_alone_at_any_port(host: str, admitted
 
 def test_flows_leave_from_the_first_listener_of_the_family() -> None:
     trunks = Exchange().trunks
-    assert trunks.flow_to("198.51.100.1", 5070) == Flow("udp", HERE, Address("198.51.100.1", 5070))
-    assert trunks.flow_to("2001:db8::9", 5070) == Flow("udp", HERE6, Address("2001:db8::9", 5070))
+    assert trunks.flow_to(Address("198.51.100.1", 5070)) == Flow("udp", HERE, Address("198.51.100.1", 5070))
+    assert trunks.flow_to(Address("2001:db8::9", 5070)) == Flow("udp", HERE6, Address("2001:db8::9", 5070))
 
 
 def test_without_a_listener_of_the_family_there_is_no_flow() -> None:
     exchange = Exchange()
-    assert Trunks([], exchange.endpoint, LOCALS[:1], Chance()).flow_to("2001:db8::9", 5060) is None
+    assert Trunks([], exchange.endpoint, LOCALS[:1], Chance()).flow_to(Address("2001:db8::9", 5060)) is None
 
 
 # --- health -------------------------------------------------------------------------------------------------
@@ -262,14 +266,14 @@ def test_without_an_interval_nobody_is_asked() -> None:
 
 def test_a_trunk_that_stays_keeps_its_health_and_addresses() -> None:
     exchange = Exchange(trunk("named", "sip.carrier.example"), trunk("gone", "198.51.100.2"))
-    exchange.trunks.resolved("named", ("198.51.100.8",))
+    exchange.trunks.resolved("named", at_hosts("198.51.100.8"))
     named = exchange.trunks.get("named")
     assert named is not None
     named.missed = 1
     exchange.trunks.replace([trunk("named", "sip.carrier.example", max_calls=9)])
     after = exchange.trunks.get("named")
     assert after is not None
-    assert (after.missed, after.hosts, after.settings.max_calls) == (1, ("198.51.100.8",), 9)
+    assert (after.missed, after.targets, after.settings.max_calls) == (1, at_hosts("198.51.100.8"), 9)
     assert exchange.trunks.get("gone") is None
     assert exchange.trunks.admitted_from(came_from("198.51.100.2", 5060)) is None
 
@@ -282,7 +286,7 @@ def test_a_trunk_that_moved_starts_afresh() -> None:
     exchange.trunks.replace([trunk("carrier", "198.51.100.2")])
     after = exchange.trunks.get("carrier")
     assert after is not None
-    assert (after.missed, after.hosts) == (0, ("198.51.100.2",))
+    assert (after.missed, after.targets) == (0, at_hosts("198.51.100.2"))
 
 
 def test_old_probing_ends_with_the_old_configuration() -> None:
@@ -322,13 +326,13 @@ def test_a_carrier_that_connects_is_known_by_its_host() -> None:
 def test_a_connection_leads_to_a_carrier_by_its_name_and_nowhere_else() -> None:
     trunks = over_tcp().trunks
     at = Address("198.51.100.1", 5070), "198.51.100.1"
-    assert trunks.flow_to("198.51.100.1", 5070, "tcp") == Flow("tcp", HERE, at[0])
-    assert trunks.flow_to("198.51.100.1", 5070, "tls") is None
+    assert trunks.flow_to(at[0], "tcp") == Flow("tcp", HERE, at[0])
+    assert trunks.flow_to(at[0], "tls") is None
     assert trunks.peer_of(came_from("198.51.100.1", 40_000, "tcp")) == at
     assert trunks.peer_of(came_from("198.51.100.1", 5070, "tls")) is None
     assert trunks.peer_of(came_from("198.51.100.2", 5070, "tcp")) is None
     exchange = Exchange(trunk("named", "sip.carrier.example", 5061, transport="tls"))
-    exchange.trunks.resolved("named", ("198.51.100.8",))
+    exchange.trunks.resolved("named", at_hosts("198.51.100.8", port=5061))
     at = Address("198.51.100.8", 5061), "sip.carrier.example"
     assert exchange.trunks.peer_of(came_from("198.51.100.8", 40_000, "tls")) == at
 
@@ -339,3 +343,29 @@ def test_a_carrier_is_asked_over_its_transport() -> None:
     ((flow, data),) = exchange.sent
     assert flow == Flow("tcp", HERE, Address("198.51.100.1", 5070))
     assert data.startswith(b"OPTIONS sip:198.51.100.1:5070;transport=tcp SIP/2.0")
+
+
+# --- SRV ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("transport", "service"), [("udp", "_sip._udp"), ("tcp", "_sip._tcp"), ("tls", "_sips._tcp")]
+)
+def test_a_name_with_srv_records_shows_no_port(transport: str, service: str) -> None:
+    one = trunk("named", "carrier.example", srv=True, transport=transport, probe_ns=NS_PER_S)
+    exchange = Exchange(one)
+    exchange.trunks._locals[transport, False] = HERE
+    assert exchange.trunks.names_to_resolve() == [Lookup("named", "carrier.example", 5060, service)]
+    targets = (Address("198.51.100.8", 5071), Address("198.51.100.8", 5072), Address("198.51.100.9", 5073))
+    exchange.trunks.resolved("named", targets)
+    named = exchange.trunks.get("named")
+    assert named is not None
+    assert [flow.remote for flow in exchange.trunks.flows_to(named)] == list(targets)
+    exchange.run_to(2)
+    (probe, *_) = exchange.probes()
+    assert probe.uri.split(";")[0] == "sip:carrier.example"
+    if transport != "udp":
+        flow = came_from("198.51.100.8", 5072, transport)
+        assert exchange.trunks.peer_of(flow) == (targets[1], "carrier.example")
+        flow = came_from("198.51.100.9", 40_000, transport)
+        assert exchange.trunks.peer_of(flow) == (targets[2], "carrier.example")
