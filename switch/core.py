@@ -70,7 +70,7 @@ from switch.routing.services import ServiceTable
 from switch.routing.trunks import Trunks
 from switch.settings import Settings
 from switch.sip.dialog import Dialog
-from switch.sip.endpoint import ALLOW, Endpoint
+from switch.sip.endpoint import ALLOW, SUPPORTED, Endpoint
 from switch.sip.message import SDP_TYPE, Request
 from switch.sip.uri import parse_uri
 from switch.timers import TimerQueue
@@ -411,12 +411,15 @@ class Switch:
     def _on_options(self, request: Request, flow: Flow) -> None:
         """A keep-alive or a question for what we can do (RFC 3261 section 11)."""
         self.door.stranger(flow, "request")
-        if "Require" in request.fields or "Proxy-Require" in request.fields:
-            self.endpoint.reply(request, flow, 420, fields=unsupported(request))
+        if fields := unsupported(request):
+            self.endpoint.reply(request, flow, 420, fields=fields)
             return
         parse_uri(request.uri)
         self.endpoint.reply(
-            request, flow, 200, fields={"Allow": [ALLOW], "Accept": [SDP_TYPE], "Supported": ["path"]}
+            request,
+            flow,
+            200,
+            fields={"Allow": [ALLOW], "Accept": [SDP_TYPE], "Supported": [f"path, {SUPPORTED}"]},
         )
 
     # --- relays ---------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from switch.call.recording import refused
 from switch.call.rehearsal import Rehearsal, is_test
 from switch.call.running import RunningCalls
 from switch.call.selfcare import SelfCare
+from switch.call.session_timer import too_brief
 from switch.config.prompts import Prompt
 from switch.malformed import Malformed
 from switch.ports import NS_PER_MS, Append, CallEnded, CallerWithheld, Entropy, Flow, Moment
@@ -29,7 +30,7 @@ from switch.routing.identity import Denied, Identity
 from switch.routing.lines import Line
 from switch.routing.trunks import Trunks
 from switch.settings import Settings
-from switch.sip.endpoint import Endpoint
+from switch.sip.endpoint import SUPPORTED, Endpoint
 from switch.sip.headers import token_set
 from switch.sip.message import SDP_TYPE, Fields, Request
 from switch.sip.uri import bracketed, parse_name_addr, parse_uri
@@ -258,16 +259,19 @@ def _has_contact(request: Request) -> bool:
     return True
 
 
-def unsupported(request: Request) -> Fields:
-    """What a 420 names (RFC 3261 section 8.2.2.3)."""
+def unsupported(request: Request, *known: str) -> Fields:
+    """What a 420 names (RFC 3261 section 8.2.2.3); nothing where only what is `known` is required."""
     tags = token_set(request.rows("Require")) | token_set(request.rows("Proxy-Require"))
-    return {"Unsupported": [", ".join(sorted(tags))]}
+    tags -= frozenset(known)
+    return {"Unsupported": [", ".join(sorted(tags))]} if tags else {}
 
 
 def _unacceptable(request: Request) -> tuple[int, Fields] | None:
     """Why an ordinary INVITE cannot be taken up, whoever sent it (RFC 3261 section 8.2)."""
-    if "Require" in request.fields or "Proxy-Require" in request.fields:
-        return 420, unsupported(request)
+    if fields := unsupported(request, SUPPORTED):
+        return 420, fields
+    if fields := too_brief(request):
+        return 422, fields
     if request.body and not request.sdp:
         return 415, {"Accept": [SDP_TYPE]}
     if "Content-Encoding" in request.fields and (request.get("Content-Encoding") or "").lower() != "identity":

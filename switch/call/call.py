@@ -165,6 +165,8 @@ class Call:
                 self._agreed.granted(leg, event)
             case ev.ModifyRefused():
                 self._agreed.declined(event)
+            case ev.RefreshDue() if self.transfer is None:
+                leg.modify(self.anchor.repeat(self.side(leg)))
             case ev.ModifyCancelled():
                 if (other := self.other(leg)) is not None:
                     other.cancel_modify()

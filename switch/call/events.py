@@ -73,6 +73,12 @@ class ModifyRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class RefreshDue:
+    """A party that takes no UPDATE waits for a sign that the session goes on (RFC 4028): a `modify` that
+    changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Info:
     """Application data within the call (RFC 6086 and its legacy uses), answered by `answer_info` under
     `number`."""
@@ -144,6 +150,7 @@ Event = (
     | ModifyCancelled
     | Modified
     | ModifyRefused
+    | RefreshDue
     | Info
     | InfoAnswered
     | Refer

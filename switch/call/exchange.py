@@ -51,6 +51,24 @@ def _replaces(text: str) -> Replaces:
         raise Malformed(400, "Bad Replaces") from error
 
 
+class RefreshUser:
+    """Tells a leg how the party answers an UPDATE of ours that keeps the session alive."""
+
+    __slots__ = ("_leg",)
+
+    def __init__(self, leg: Leg) -> None:
+        self._leg = leg
+
+    def on_response(self, _transaction: ClientTransaction | InviteClient, response: Response) -> None:
+        """The party's answer."""
+        if response.status >= 200:
+            self._leg.on_refreshed(response.status, response)
+
+    def on_timeout(self, _transaction: ClientTransaction | InviteClient) -> None:
+        """It gives none."""
+        self._leg.on_refreshed(408, None)
+
+
 class ReinviteUser:
     """Tells a leg that its party cancelled the re-INVITE."""
 

@@ -22,14 +22,24 @@ from switch.call.events import (
     Modify,
     ModifyCancelled,
     ModifyRefused,
+    RefreshDue,
     Unheard,
 )
-from switch.call.exchange import FRAGMENT_TYPE, InfoUser, NotifyUser, ProbeUser, ReinviteUser, refer_of
+from switch.call.exchange import (
+    FRAGMENT_TYPE,
+    InfoUser,
+    NotifyUser,
+    ProbeUser,
+    RefreshUser,
+    ReinviteUser,
+    refer_of,
+)
+from switch.call.session_timer import TIMER, SessionTimer, too_brief
 from switch.malformed import Malformed
 from switch.ports import Flow
 from switch.sip.acknowledgement import Acknowledgement
 from switch.sip.dialog import Dialog
-from switch.sip.endpoint import ALLOW, Endpoint
+from switch.sip.endpoint import ALLOW, SUPPORTED, Endpoint
 from switch.sip.headers import q850_cause, token_set
 from switch.sip.message import REASONS, SDP_TYPE, Fields, Request, Response
 from switch.sip.transaction.client import ClientTransaction
@@ -68,6 +78,8 @@ class Leg:
         "_client_invite",
         "_closed",
         "_server_invite",
+        "_session",
+        "_takes_update",
         "dialog",
         "endpoint",
         "flow",
@@ -91,7 +103,10 @@ class Leg:
         """Whether extensions and bodies nobody knows are passed over, as in a call for help (R-EMG-05)."""
         self.stage = Stage.SETTING_UP
         self.dialog: Dialog | None = None
-        self._server_invite: tuple[InviteServer, Request] | None = None
+        self._server_invite: tuple[InviteServer | ServerTransaction, Request] | None = None
+        """What the party asks for and waits to hear of: its INVITE, or an UPDATE with an offer."""
+        self._session: SessionTimer | None = None
+        self._takes_update = False
         self._client_invite: InviteClient | None = None
         self._ack: tuple[int, bytes] | None = None
         self._ack_wait: Acknowledgement | None = None
@@ -109,7 +124,7 @@ class Leg:
         dialog = self._confirmed_dialog()
         if dialog is None:
             return
-        fields = self._body_fields(sdp)
+        fields = {**self._body_fields(sdp), **self._timer_offer()}
         request = dialog.request("INVITE", fields=fields, body=sdp)
         self._client_invite = self.endpoint.invite(request, self.flow, self)
 
@@ -204,6 +219,8 @@ class Leg:
         if self.stage is not Stage.CONFIRMED:
             return
         self.stage = Stage.ENDING
+        if self._session is not None:
+            self._session.stop()
         reasons = [f"Q.850;cause={cause}"] if cause is not None else []
         reasons += [reason] if reason else []
         self._bye_fields = {"Reason": reasons} if reasons else {}
@@ -262,6 +279,8 @@ class Leg:
             self._on_bye(request, flow)
         elif method == "INVITE":
             self._on_invite(request, flow)
+        elif method == "UPDATE":
+            self._on_update(request, flow)
         elif method in ("INFO", "REFER"):
             self._on_asked(request, flow)
         elif method == "OPTIONS":
@@ -287,23 +306,31 @@ class Leg:
         if not told:
             self._tell(HungUp(q850_cause(request.rows("Reason"))))
 
+    def _objection(self, request: Request) -> tuple[int, Fields] | None:
+        """Why a re-INVITE or UPDATE cannot be taken up. Section 14.2: 491 while an offer of ours is pending,
+        500 while theirs is (RFC 3311 section 5.2)."""
+        offers = request.method == "INVITE" or bool(request.body)
+        if self.stage is not Stage.CONFIRMED and (offers or self.stage is not Stage.SETTING_UP):
+            return (500, {"Retry-After": ["2"]}) if self.stage is Stage.SETTING_UP else (481, {})
+        if offers and self._client_invite is not None:
+            return 491, {}
+        if offers and (self._server_invite is not None or self._ack_wait is not None):
+            return 500, {"Retry-After": ["2"]}
+        if self.tolerant:
+            return None
+        if unsupported := token_set(request.rows("Require")) - {TIMER}:
+            return 420, {"Unsupported": [", ".join(sorted(unsupported))]}
+        if request.body and not request.sdp:
+            return 415, {"Accept": [SDP_TYPE]}
+        if fields := too_brief(request):
+            return 422, fields
+        return None
+
     def _on_invite(self, request: Request, flow: Flow) -> None:
-        """A re-INVITE. Section 14.2: 491 while ours is pending, 500 while theirs is."""
-        refusal: int | None = None
-        fields: Fields = {}
-        if self.stage is not Stage.CONFIRMED:
-            refusal = 481
-        elif self._client_invite is not None:
-            refusal = 491
-        elif self._server_invite is not None or self._ack_wait is not None:
-            refusal, fields = 500, {"Retry-After": ["2"]}
-        elif not self.tolerant and (unsupported := token_set(request.rows("Require"))):
-            refusal, fields = 420, {"Unsupported": [", ".join(sorted(unsupported))]}
-        elif not self.tolerant and request.body and not request.sdp:
-            refusal, fields = 415, {"Accept": [SDP_TYPE]}
-        if refusal is not None:
+        """A re-INVITE."""
+        if why := self._objection(request):
             self.endpoint.open_invite_server(request, flow).respond(
-                self.endpoint.response(request, refusal, fields=fields)
+                self.endpoint.response(request, why[0], fields=why[1])
             )
             return
         self._refresh_target(request)
@@ -312,6 +339,20 @@ class Leg:
         self._server_invite = (transaction, request)
         transaction.respond(self.endpoint.response(request, 100))
         self._tell(Modify(request.sdp))
+
+    def _on_update(self, request: Request, flow: Flow) -> None:
+        """RFC 3311: an offer, to be settled as that of a re-INVITE; without one, no more than a sign of life
+        and perhaps another Contact."""
+        transaction = self.endpoint.open_server(request, flow)
+        if why := self._objection(request):
+            transaction.respond(self.endpoint.response(request, why[0], fields=why[1]))
+            return
+        self._refresh_target(request)
+        if request.sdp:
+            self._server_invite = (transaction, request)
+            self._tell(Modify(request.sdp))
+        else:
+            transaction.respond(self._2xx(request, b"", SDP_TYPE))
 
     def _on_asked(self, request: Request, flow: Flow) -> None:
         """A request that the call answers: application data, or the wish for a transfer."""
@@ -360,6 +401,7 @@ class Leg:
                 self.endpoint.resend(self.flow, self._ack[1])
             elif transaction is self._client_invite:
                 self._refresh_target(response)
+                self._note_timer(response)
                 if self.stage is not Stage.CONFIRMED:
                     self.acknowledge(b"")
                 else:
@@ -385,6 +427,16 @@ class Leg:
         if status in (408, 481):
             self._lose(status)
 
+    def on_refreshed(self, status: int, response: Response | None) -> None:
+        """The party's answer to an UPDATE of ours; None when none came."""
+        if response is not None and status < 300:
+            self._refresh_target(response)
+            self._note_timer(response)
+        elif status not in (408, 481):
+            self._takes_update = False  # the next one is a re-INVITE, which can prove itself too
+        elif not self.tolerant:
+            self._lose(status)
+
     def on_probed(self, status: int) -> None:
         """The party's answer to our OPTIONS."""
         if status == 408 and self.tolerant:
@@ -408,7 +460,8 @@ class Leg:
         field = "Proxy-Authorization" if response.status == 407 else "Authorization"
         if isinstance(transaction, InviteClient):
             body = transaction.request.body
-            request = dialog.request("INVITE", fields={**self._body_fields(body), field: [value]}, body=body)
+            told = {**self._body_fields(body), **self._timer_offer(), field: [value]}
+            request = dialog.request("INVITE", fields=told, body=body)
             self._client_invite = self.endpoint.invite(request, self.flow, self)
         else:
             fields: Fields = {**(self._bye_fields or {}), field: [value]}
@@ -434,16 +487,67 @@ class Leg:
         self.endpoint.dialogs[dialog.call_id, dialog.local_tag] = self
 
     def _send_2xx(
-        self, transaction: InviteServer, request: Request, body: bytes, kind: str = SDP_TYPE
+        self,
+        transaction: InviteServer | ServerTransaction,
+        request: Request,
+        body: bytes,
+        kind: str = SDP_TYPE,
     ) -> None:
+        response = self._2xx(request, body, kind)
+        if isinstance(transaction, InviteServer):
+            sent = transaction.respond(response)
+            self._ack_wait = Acknowledgement(
+                self.endpoint, transaction.flow, sent, request.cseq[0], self._on_missing_ack
+            )
+        else:
+            transaction.respond(response)
+
+    def _2xx(self, request: Request, body: bytes, kind: str) -> Response:
         assert self.dialog is not None
-        response = self.endpoint.response(
-            request, 200, tag=self.dialog.local_tag, fields=self._body_fields(body, kind), body=body
-        )
-        sent = transaction.respond(response)
-        self._ack_wait = Acknowledgement(
-            self.endpoint, transaction.flow, sent, request.cseq[0], self._on_missing_ack
-        )
+        fields = {**self._body_fields(body, kind), **self._grant_timer(request)}
+        return self.endpoint.response(request, 200, tag=self.dialog.local_tag, fields=fields, body=body)
+
+    # --- session timer --------------------------------------------------------------------------------------
+
+    def _grant_timer(self, request: Request) -> Fields:
+        """What our 2xx says of a session timer."""
+        self._note_allowed(request)
+        if self._session is None:
+            if "Session-Expires" not in request.fields:
+                return {}
+            self._session = self._new_timer()
+        return self._session.grant(request)
+
+    def _note_timer(self, response: Response) -> None:
+        """What the party's 2xx says of a session timer."""
+        self._note_allowed(response)
+        if self._session is None:
+            if "Session-Expires" not in response.fields:
+                return
+            self._session = self._new_timer()
+        self._session.agreed(response)
+
+    def _timer_offer(self) -> Fields:
+        return self._session.offer() if self._session is not None else {}
+
+    def _new_timer(self) -> SessionTimer:
+        expired = None if self.tolerant else lambda: self._lose(408)
+        return SessionTimer(self.endpoint.timers, self._refresh, expired)
+
+    def _note_allowed(self, message: Request | Response) -> None:
+        if "Allow" in message.fields:
+            self._takes_update = "update" in token_set(message.rows("Allow"))
+
+    def _refresh(self) -> None:
+        """Keep the session alive: by UPDATE, or by a re-INVITE where the party takes none."""
+        dialog = self._confirmed_dialog()
+        if dialog is None:
+            return
+        if self._takes_update:
+            fields: Fields = {**self._body_fields(b""), **self._timer_offer()}
+            self.endpoint.request(dialog.request("UPDATE", fields=fields), self.flow, RefreshUser(self))
+        elif self.settled:
+            self._tell(RefreshDue())
 
     def _on_missing_ack(self) -> None:
         """Section 13.3.1.4: the dialog is confirmed but should be ended."""
@@ -479,6 +583,8 @@ class Leg:
             return
         self._settle_pending()
         self.stage = Stage.ENDED
+        if self._session is not None:
+            self._session.stop()
         if self._ack_wait is not None:
             self._ack_wait.stop()
             self._ack_wait = None
@@ -488,7 +594,11 @@ class Leg:
             self._closed(self)
 
     def _body_fields(self, body: bytes, kind: str = SDP_TYPE) -> Fields:
-        fields: Fields = {"Contact": [self.endpoint.contact(self.flow)], "Allow": [ALLOW]}
+        fields: Fields = {
+            "Contact": [self.endpoint.contact(self.flow)],
+            "Allow": [ALLOW],
+            "Supported": [SUPPORTED],
+        }
         if body:
             fields["Content-Type"] = [kind]
         return fields

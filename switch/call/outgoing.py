@@ -11,7 +11,7 @@ from switch.malformed import Malformed
 from switch.ports import Flow
 from switch.sip.auth import answer
 from switch.sip.dialog import Dialog
-from switch.sip.endpoint import ALLOW, Endpoint
+from switch.sip.endpoint import ALLOW, SUPPORTED, Endpoint
 from switch.sip.headers import parse_small_number, q850_cause
 from switch.sip.message import SDP_TYPE, Fields, Request, Response
 from switch.sip.multipart import Part, mixed
@@ -77,6 +77,7 @@ class OutgoingLeg(Leg):
             "CSeq": ["1 INVITE"],
             "Contact": [self.endpoint.contact(self.flow)],
             "Allow": [ALLOW],
+            "Supported": [SUPPORTED],
             **invitation.fields,
         }
         body = sdp
@@ -147,6 +148,7 @@ class OutgoingLeg(Leg):
         if not self.follows_flow and (hop := dialog.next_hop()) is not None:
             self.flow = self.flow._replace(remote=hop)
         self._confirm(dialog)
+        self._note_timer(response)
         self._tell(Answered(response.sdp))
 
     def _on_refusal(self, response: Response) -> None:

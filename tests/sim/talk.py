@@ -57,6 +57,10 @@ class Talk:
         self._rows: list[tuple[str, str]] = []
         self._body: tuple[str, str] | None = None
         self._tried_password = False
+        self.timer_rows: list[tuple[str, str]] = []
+        """What our 2xx to INVITE and UPDATE says of a session timer, and what we allow."""
+        self.granted: list[str] = []
+        """What the switch says of a session timer in answers to ours."""
         self._cancelled = False
         self._sdp_version = 0
         self._ack: Sip | None = None
@@ -126,6 +130,7 @@ class Talk:
         self.remote_tag = response.tag("To")
         self.remote_target = address_in(response.get("Contact"))
         self.up = True
+        self.granted.append(response.get("Session-Expires"))
         self._take(response.sdp)
         self._acknowledge(response, self._offered)
         if self._cancelled:
@@ -186,7 +191,7 @@ class Talk:
         self.up = True
         self._speak()
         self._served.on_unacknowledged = self._unacknowledged
-        rows = [("Contact", self.party.contact), ("Server", f"{self.party.mark}-phone/1")]
+        rows = [("Contact", self.party.contact), ("Server", f"{self.party.mark}-phone/1"), *self.timer_rows]
         self._served.respond(200, rows=rows, tag=self.local_tag, body=self._sdp("sendrecv"))
 
     def reject(self, status: int, rows: list[tuple[str, str]] | None = None) -> None:
@@ -253,6 +258,9 @@ class Talk:
                     served.respond(self.answers_info)
             case "INVITE":
                 self._on_reinvite(request, served)
+            case "UPDATE":
+                rows = [("Contact", self.party.contact), *self.timer_rows]
+                served.respond(481 if self.over else 200, rows=rows)
             case "OPTIONS":
                 if self.answers_options:
                     served.respond(481 if self.over else 200)
@@ -284,20 +292,27 @@ class Talk:
             served.on_unacknowledged = self._unacknowledged
             self.agreed = request.sdp or self.agreed
             direction = mirrored(direction_of(request.sdp)) if request.sdp else "sendrecv"
-            served.respond(200, rows=[("Contact", self.party.contact)], body=self._sdp(direction))
+            rows = [("Contact", self.party.contact), *self.timer_rows]
+            served.respond(200, rows=rows, body=self._sdp(direction))
 
         if self.modify_ms:
             self.party.after(self.modify_ms, settle)
         else:
             settle()
 
-    def modify(self, direction: str = "sendrecv", *, offer: bool = True) -> None:
+    def modify(
+        self,
+        direction: str = "sendrecv",
+        *,
+        offer: bool = True,
+        rows: list[tuple[str, str]] | None = None,
+    ) -> None:
         """re-INVITE."""
         if self.over or not self.up or (self._modifying is not None and not self._modifying.done):
             return
         self._cseq += 1
         body = self._sdp(direction) if offer else ""
-        request = self._request("INVITE", [("Contact", self.party.contact)], body)
+        request = self._request("INVITE", [("Contact", self.party.contact), *(rows or [])], body)
 
         def tell(response: Sip | None) -> None:
             if response is None:
@@ -317,6 +332,22 @@ class Talk:
                 self.bye()
 
         self._modifying = self.party.request(request, tell)
+
+    def update(self, direction: str = "", rows: list[tuple[str, str]] | None = None) -> None:
+        """UPDATE, with an offer or without."""
+        if self.over or not self.remote_tag:
+            return
+        self._cseq += 1
+        body = self._sdp(direction) if direction else ""
+        request = self._request("UPDATE", [("Contact", self.party.contact), *(rows or [])], body)
+
+        def tell(response: Sip | None) -> None:
+            self._hear(f"up-{response.status if response is not None else 'timeout'}")
+            if response is not None and response.status == 200:
+                self.granted.append(response.get("Session-Expires"))
+                self._take(response.sdp)
+
+        self.party.request(request, tell)
 
     def hold(self) -> None:
         """Put the other side on hold."""

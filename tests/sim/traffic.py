@@ -49,6 +49,13 @@ EXTRAS = (
 )
 """What must not stop a call for help, nor be believed (R-EMG-05)."""
 STRANGER = "+3225550123"
+TIMERS = (
+    [("Session-Expires", "90;refresher=uas"), ("Supported", "timer")],
+    [("Session-Expires", "90"), ("Supported", "timer")],
+    [("Session-Expires", "90"), ("Allow", "INVITE, UPDATE")],
+)
+"""Who refreshes, and by what."""
+
 BEHIND = (
     ("Diversion", "<sip:+32475999888@x>;reason=no-answer"),
     ("Diversion", "<sip:a%0D%0AX:%20y@x>;counter=9, <sip:@x>, nonsense"),
@@ -143,6 +150,7 @@ class Traffic:
         code = ""
         if self._sends_on:
             rows += [random.choice(BEHIND)] if random.random() < 0.15 else []
+            rows += random.choice(TIMERS) if random.random() < 0.15 else []
             code = random.choice(CODES) if random.random() < 0.1 else ""
         kind = random.choices(
             ["inside", "outside", "inbound", "office", "help", "mallory"], [30, 30, 20, 8, 10, 2]
@@ -179,6 +187,7 @@ class Traffic:
         random, party = self.random, talk.party
         acts: list[Callable[[], None]] = [talk.hold, talk.resume, talk.info, lambda: talk.modify(offer=False)]
         acts += [talk.modify, talk.cancel_modify]
+        acts += [talk.update, lambda: talk.update("sendonly"), lambda: talk.update("sendrecv")]
         if self._sends_on:
             acts += [lambda: self._transfer(talk)] * 3
         for _ in range(random.choice([0, 0, 0, 1, 2, 4])):

@@ -114,7 +114,7 @@ def test_options_are_answered_with_what_we_can_do(desk: Desk) -> None:
     """RFC 3261 section 11.2; anybody may ask, and no state is kept."""
     assert desk.ask("OPTIONS", f"sip:{DOMAIN}", remote=STRANGER) == [200]
     answer = desk.answer()
-    assert answer.rows("Allow") == ["INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, REGISTER"]
+    assert answer.rows("Allow") == ["INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, REGISTER"]
     assert answer.rows("Accept") == ["application/sdp"]
     desk.assert_at_rest()
 
