@@ -190,6 +190,7 @@ def _trunk(trunk: Trunk) -> TrunkSettings:
         transport=trunk.transport,
         register_s=trunk.register_s,
         srv=trunk.srv,
+        prack=trunk.prack,
         sources=tuple(trunk.sources),
         credentials=credentials,
         probe_ns=trunk.probe_s * NS_PER_S,

@@ -19,6 +19,7 @@ from switch.call.gate import UNPAID, Gate, Service
 from switch.call.reasons import REASONS, refusal
 from switch.call.recording import refused
 from switch.call.rehearsal import Rehearsal, is_test
+from switch.call.reliable import RELIABLE
 from switch.call.running import RunningCalls
 from switch.call.selfcare import SelfCare
 from switch.call.session_timer import too_brief
@@ -261,14 +262,13 @@ def _has_contact(request: Request) -> bool:
 
 def unsupported(request: Request, *known: str) -> Fields:
     """What a 420 names (RFC 3261 section 8.2.2.3); nothing where only what is `known` is required."""
-    tags = token_set(request.rows("Require")) | token_set(request.rows("Proxy-Require"))
-    tags -= frozenset(known)
+    tags = token_set(request.rows("Require")) - frozenset(known) | token_set(request.rows("Proxy-Require"))
     return {"Unsupported": [", ".join(sorted(tags))]} if tags else {}
 
 
 def _unacceptable(request: Request) -> tuple[int, Fields] | None:
     """Why an ordinary INVITE cannot be taken up, whoever sent it (RFC 3261 section 8.2)."""
-    if fields := unsupported(request, SUPPORTED):
+    if fields := unsupported(request, SUPPORTED, RELIABLE):
         return 420, fields
     if fields := too_brief(request):
         return 422, fields

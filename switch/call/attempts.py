@@ -142,6 +142,7 @@ class Attempts:
                 target.fields,
                 target.credentials,
                 target.parts,
+                target.reliable,
             )
             leg = OutgoingLeg(
                 context.endpoint,

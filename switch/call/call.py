@@ -156,7 +156,7 @@ class Call:
             case ev.Modified() | ev.ModifyRefused() if leg in self._strays:
                 self._on_stray(leg, accepted=isinstance(event, ev.Modified))
             case ev.Cancelled():
-                self._end("cancelled", leg, 487, NORMAL)
+                self._end("cancelled" if event.status == 487 else "failed", leg, event.status, NORMAL)
             case ev.Acknowledged():
                 self._on_acknowledged(leg, event)
             case ev.Modify():

@@ -35,7 +35,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """The caller gave up before the answer."""
+    """The caller gave up before the answer; or does not acknowledge that it rings, which is answered with
+    another `status`."""
+
+    status: int = 487
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from switch.call.events import Cancelled
 from switch.call.leg import Leg, LegUser, Stage
+from switch.call.reliable import LARGEST, RELIABLE, ReliableSender
 from switch.ports import NS_PER_S, Flow
 from switch.sip.dialog import Dialog
 from switch.sip.endpoint import Endpoint
+from switch.sip.headers import token_set
 from switch.sip.message import SDP_TYPE, Fields, Request
+from switch.sip.transaction.invite_server import InviteServer
 from switch.sip.uri import parse_name_addr
 from switch.timers import Timer
 
@@ -17,7 +20,7 @@ _REMIND_NS = 60 * NS_PER_S
 class IncomingLeg(Leg):
     """A UAS leg. Exactly one of `answer` and `refuse` settles it, unless the caller gives up first."""
 
-    __slots__ = ("_last_provisional", "_reminder", "invited_sdp")
+    __slots__ = ("_last_provisional", "_reliable", "_reminder", "invited_sdp")
 
     def __init__(
         self,
@@ -44,6 +47,11 @@ class IncomingLeg(Leg):
         transaction = endpoint.open_invite_server(request, flow)
         transaction.user = self
         self._server_invite = (transaction, request)
+        self._reliable: ReliableSender | None = None
+        if not tolerant and RELIABLE in token_set(request.rows("Require")):
+            first = 1 + int.from_bytes(tag.encode()[:4]) % (LARGEST // 2)
+            number = request.cseq[0]
+            self._reliable = ReliableSender(endpoint, transaction.flow, number, first, self._on_lost_ringing)
         endpoint.dialogs[self.dialog.call_id, tag] = self
         transaction.respond(endpoint.response(request, 100))
 
@@ -59,11 +67,19 @@ class IncomingLeg(Leg):
         assert self._server_invite is not None
         assert self.dialog is not None
         transaction, request = self._server_invite
+        assert isinstance(transaction, InviteServer)
         self._last_provisional = (status, sdp)
-        response = self.endpoint.response(
-            request, status, tag=self.dialog.local_tag, fields=self._body_fields(sdp), body=sdp
+        reliable, fields = self._reliable, self._body_fields(sdp)
+        if reliable is not None:
+            if reliable.busy:
+                reliable.later(lambda: self._provisional(status, sdp))
+                return
+            fields |= reliable.fields()
+        sent = transaction.respond(
+            self.endpoint.response(request, status, tag=self.dialog.local_tag, fields=fields, body=sdp)
         )
-        transaction.respond(response)
+        if reliable is not None:
+            reliable.sent(sent)
         if self._reminder is not None:
             self._reminder.cancel()
         self._reminder = self.endpoint.timers.start(_REMIND_NS, self._remind)
@@ -87,6 +103,7 @@ class IncomingLeg(Leg):
             return
         transaction, request = self._server_invite
         self._server_invite = None
+        self._stop_reminder()
         transaction.respond(self.endpoint.response(request, status, tag=self.dialog.local_tag, fields=fields))
         self._finish()
 
@@ -101,8 +118,24 @@ class IncomingLeg(Leg):
         if self._last_provisional is not None and self._server_invite is not None:
             self._provisional(*self._last_provisional)
 
+    def _on_prack(self, request: Request, flow: Flow) -> None:
+        """RFC 3262 section 3. An offer in it is declined: there will be time for it in the call."""
+        transaction = self.endpoint.open_server(request, flow)
+        if self._reliable is None or not self._reliable.acknowledged(request):
+            transaction.respond(self.endpoint.response(request, 481))
+        else:
+            transaction.respond(self.endpoint.response(request, 488 if request.sdp else 200))
+
+    def _on_lost_ringing(self) -> None:
+        """The caller does not acknowledge that it rings: its INVITE is refused (RFC 3262 section 3)."""
+        if self.stage is Stage.SETTING_UP:
+            self.refuse(504)
+            self._tell(Cancelled(504))
+
     def _stop_reminder(self) -> None:
         self._last_provisional = None
+        if self._reliable is not None:
+            self._reliable.stop()
         if self._reminder is not None:
             self._reminder.cancel()
             self._reminder = None

@@ -281,6 +281,8 @@ class Leg:
             self._on_invite(request, flow)
         elif method == "UPDATE":
             self._on_update(request, flow)
+        elif method == "PRACK":
+            self._on_prack(request, flow)
         elif method in ("INFO", "REFER"):
             self._on_asked(request, flow)
         elif method == "OPTIONS":
@@ -339,6 +341,10 @@ class Leg:
         self._server_invite = (transaction, request)
         transaction.respond(self.endpoint.response(request, 100))
         self._tell(Modify(request.sdp))
+
+    def _on_prack(self, request: Request, flow: Flow) -> None:
+        """Nothing of ours waits for it."""
+        self.endpoint.open_server(request, flow).respond(self.endpoint.response(request, 481))
 
     def _on_update(self, request: Request, flow: Flow) -> None:
         """RFC 3311: an offer, to be settled as that of a re-INVITE; without one, no more than a sign of life

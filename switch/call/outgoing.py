@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from switch.call.events import Answered, Refused, Ringing
 from switch.call.leg import Leg, LegUser, Stage
+from switch.call.reliable import RELIABLE, ReliableReceiver
 from switch.malformed import Malformed
 from switch.ports import Flow
 from switch.sip.auth import answer
@@ -23,7 +24,8 @@ from switch.sip.uri import parse_name_addr
 @dataclass(frozen=True, slots=True)
 class Invitation:
     """Whom to call and how: Request-URI, From and To without tags, further header fields, what to answer a
-    challenge with, and what travels in the body behind the SDP."""
+    challenge with, and what travels in the body behind the SDP. `reliable`: that it rings may be sent so that
+    it has to arrive."""
 
     uri: str
     sender: str
@@ -31,6 +33,7 @@ class Invitation:
     fields: Fields
     credentials: tuple[str, str] | None = field(default=None, repr=False)
     parts: tuple[Part, ...] = ()
+    reliable: bool = False
 
 
 class OutgoingLeg(Leg):
@@ -41,6 +44,7 @@ class OutgoingLeg(Leg):
         "_cancel_reason",
         "_invitation",
         "_new_token",
+        "_reliable",
         "_request",
         "_tag",
         "provisional",
@@ -61,6 +65,7 @@ class OutgoingLeg(Leg):
         self._invitation = invitation
         self._new_token = new_token
         self._tag = new_token(64)
+        self._reliable: ReliableReceiver | None = None
         self._request: Request | None = None
         self._authorized = False
         self._cancel_reason: list[str] | None = None
@@ -80,6 +85,11 @@ class OutgoingLeg(Leg):
             "Supported": [SUPPORTED],
             **invitation.fields,
         }
+        if invitation.reliable and sdp:  # else an offer might come that wants its answer in the PRACK
+            fields["Supported"] = [f"{SUPPORTED}, {RELIABLE}"]
+            self._reliable = ReliableReceiver(
+                self.endpoint, self.flow, self._tag, follows_flow=self.follows_flow
+            )
         body = sdp
         if invitation.parts:
             first = (Part(SDP_TYPE, sdp),) if sdp else ()
@@ -131,6 +141,10 @@ class OutgoingLeg(Leg):
                 transaction, self._cancel_reason
             )  # it could not be sent before (section 9.1)
             return
+        if self._reliable is not None and response.status > 100:
+            target = self._target(response)
+            if not self._reliable.takes(transaction.request, response, target):
+                return
         self.provisional = max(self.provisional, response.status)
         if response.status > 100 and self.stage is Stage.SETTING_UP:
             self._tell(Ringing(response.status, response.sdp))
@@ -149,7 +163,10 @@ class OutgoingLeg(Leg):
             self.flow = self.flow._replace(remote=hop)
         self._confirm(dialog)
         self._note_timer(response)
-        self._tell(Answered(response.sdp))
+        sdp = response.sdp
+        if self._reliable is not None:
+            sdp = self._reliable.confirm(dialog, sdp)
+        self._tell(Answered(sdp))
 
     def _on_refusal(self, response: Response) -> None:
         if response.status in (401, 407) and self._authorize(response):

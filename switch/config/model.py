@@ -461,6 +461,7 @@ class Trunk(Model):
     username: Quotable | None = None
     password: SecretStr | None = None
     srv: bool = False
+    prack: bool = False
     register_s: SecondsOrOff = 0
     probe_s: SecondsOrOff = 30
     reply_ms: Annotated[int, Field(ge=100, le=32_000)] = 4000

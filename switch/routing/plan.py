@@ -29,6 +29,8 @@ class Target:
     credentials: tuple[str, str] | None = field(default=None, repr=False)
     parts: tuple[Part, ...] = ()
     """What travels in the body behind the SDP."""
+    reliable: bool = False
+    """Whether it may send reliably that it rings (RFC 3262)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,14 @@ def trunk_stage(trunk: Trunk, flow: Flow, number: str, host: str, fields: Fields
     over = "" if settings.transport == "udp" else f";transport={settings.transport}"
     uri = f"sip:{number}@{host}{settings.shown_port};user=phone{over}"
     target = Target(
-        settings.name, uri, f"<sip:{number}@{host};user=phone>", flow, False, fields, settings.credentials
+        settings.name,
+        uri,
+        f"<sip:{number}@{host};user=phone>",
+        flow,
+        False,
+        fields,
+        settings.credentials,
+        reliable=settings.prack,
     )
     return Stage(
         (target,), reply_ns=settings.reply_ns, provisional_ns=0, ring_ns=ring_ns, trunk=settings.name

@@ -46,6 +46,8 @@ class TrunkSettings:
     transport: str = "udp"
     register_s: int = 0
     """The expiry to ask for where calls come by our registration; 0: there is none to be made."""
+    prack: bool = False
+    """Whether it may have us acknowledge that it rings (RFC 3262)."""
     srv: bool = False
     """Whether SRV records say where `host` is reached (RFC 3263)."""
 

@@ -28,12 +28,11 @@ from switch.sip.transaction.wire import ClientUser, Timing
 from switch.sip.uri import split_values
 from switch.timers import TimerQueue
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, REGISTER"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER"
 SUPPORTED = "timer"
 """Extensions that whoever calls or is called may use (RFC 3261 section 20.37)."""
 
 _KNOWN_METHODS = frozenset(ALLOW.split(", ")) | {
-    "PRACK",
     "SUBSCRIBE",
     "NOTIFY",
     "MESSAGE",

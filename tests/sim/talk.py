@@ -61,6 +61,12 @@ class Talk:
         """What our 2xx to INVITE and UPDATE says of a session timer, and what we allow."""
         self.granted: list[str] = []
         """What the switch says of a session timer in answers to ours."""
+        self.racks: list[str] = []
+        """What the switch acknowledged."""
+        self.pracks = True
+        """Whether we acknowledge what is sent reliably."""
+        self.ring_rows: list[tuple[str, str]] = []
+        """What our provisional responses say besides."""
         self._cancelled = False
         self._sdp_version = 0
         self._ack: Sip | None = None
@@ -121,6 +127,19 @@ class Talk:
             self.abandon()
         else:
             self._take(response.sdp)
+            if response.get("Require") == "100rel" and self.pracks:
+                self.remote_tag = response.tag("To")
+                self.remote_target = address_in(response.get("Contact"))
+                self.prack(f"{response.get('RSeq')} {response.cseq} INVITE")
+
+    def prack(self, rack: str, body: str = "") -> None:
+        """Acknowledge a provisional response (RFC 3262)."""
+        self._cseq += 1
+        request = self._request("PRACK", [("RAck", rack)], body)
+        self.party.request(
+            request,
+            lambda response: self._hear(f"prack-{response.status if response is not None else 'timeout'}"),
+        )
 
     def _on_2xx(self, response: Sip) -> None:
         if self._ack is not None and self._acked_cseq == response.cseq:
@@ -180,19 +199,18 @@ class Talk:
         """A provisional response, with early media or without."""
         if self._served is not None and not self._served.final:
             body = self._sdp("sendrecv") if media else ""
-            self._served.respond(
-                status, rows=[("Contact", self.party.contact)], tag=self.local_tag, body=body
-            )
+            rows = [("Contact", self.party.contact), *self.ring_rows]
+            self._served.respond(status, rows=rows, tag=self.local_tag, body=body)
 
-    def answer(self) -> None:
-        """200 OK."""
+    def answer(self, *, media: bool = True) -> None:
+        """200 OK, with a description but when that has been told before."""
         if self._served is None or self._served.final:
             return
         self.up = True
         self._speak()
         self._served.on_unacknowledged = self._unacknowledged
         rows = [("Contact", self.party.contact), ("Server", f"{self.party.mark}-phone/1"), *self.timer_rows]
-        self._served.respond(200, rows=rows, tag=self.local_tag, body=self._sdp("sendrecv"))
+        self._served.respond(200, rows=rows, tag=self.local_tag, body=self._sdp("sendrecv") if media else "")
 
     def reject(self, status: int, rows: list[tuple[str, str]] | None = None) -> None:
         """A refusal."""
@@ -261,6 +279,9 @@ class Talk:
             case "UPDATE":
                 rows = [("Contact", self.party.contact), *self.timer_rows]
                 served.respond(481 if self.over else 200, rows=rows)
+            case "PRACK":
+                self.racks.append(request.get("RAck"))
+                served.respond(200)
             case "OPTIONS":
                 if self.answers_options:
                     served.respond(481 if self.over else 200)

@@ -114,7 +114,7 @@ def test_options_are_answered_with_what_we_can_do(desk: Desk) -> None:
     """RFC 3261 section 11.2; anybody may ask, and no state is kept."""
     assert desk.ask("OPTIONS", f"sip:{DOMAIN}", remote=STRANGER) == [200]
     answer = desk.answer()
-    assert answer.rows("Allow") == ["INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, REGISTER"]
+    assert answer.rows("Allow") == ["INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER"]
     assert answer.rows("Accept") == ["application/sdp"]
     desk.assert_at_rest()
 
@@ -122,8 +122,8 @@ def test_options_are_answered_with_what_we_can_do(desk: Desk) -> None:
 @pytest.mark.parametrize("field", ["Require", "Proxy-Require"])
 @pytest.mark.parametrize("method", ["OPTIONS", "INVITE"])
 def test_an_extension_that_is_required_and_not_known_is_named(field: str, method: str, desk: Desk) -> None:
-    assert desk.ask(method, f"sip:0478123456@{DOMAIN}", {field: "100rel, gruu"}) == [420]
-    assert desk.answer().rows("Unsupported") == ["100rel, gruu"]
+    assert desk.ask(method, f"sip:0478123456@{DOMAIN}", {field: "gruu, replaces"}) == [420]
+    assert desk.answer().rows("Unsupported") == ["gruu, replaces"]
     desk.assert_at_rest()
 
 
@@ -134,7 +134,8 @@ def test_a_request_of_no_dialog_is_told_so(method: str, desk: Desk) -> None:
 
 
 UNACCEPTABLE: list[tuple[dict[str, Row], int]] = [
-    ({"Require": "100rel"}, 420),
+    ({"Require": "replaces"}, 420),
+    ({"Session-Expires": "30"}, 422),
     ({"Content-Type": "application/pidf+xml"}, 415),
     ({"Content-Encoding": "gzip"}, 415),
     ({"Accept": "text/plain"}, 406),

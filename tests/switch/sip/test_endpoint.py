@@ -187,7 +187,7 @@ def test_other_keep_alives_are_not_answered(net: Net, data: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("method", "status"),
-    [("NEWMETHOD", 501), ("options", 501), ("REGISTER2", 501), ("PRACK", 405),
+    [("NEWMETHOD", 501), ("options", 501), ("REGISTER2", 501),
      ("SUBSCRIBE", 405), ("NOTIFY", 405), ("MESSAGE", 405), ("PUBLISH", 405)],
 )  # fmt: skip
 def test_methods_we_do_not_take(net: Net, method: str, status: int) -> None:
@@ -562,7 +562,7 @@ def test_what_waits_on_a_connection_fails_when_that_ends(net: Net) -> None:
 def test_a_request_that_came_on_a_connection_is_answered_on_it(net: Net) -> None:
     tcp = FLOW._replace(transport="tcp", remote=Address("198.51.100.7", 40_123))
     via = "SIP/2.0/TCP 198.51.100.7:5060;branch=z9hG4bK-9"
-    data = request_bytes("PRACK", "sip:bob@example.com", "", {"Via": via})
+    data = request_bytes("PUBLISH", "sip:bob@example.com", "", {"Via": via})
     net.endpoint.receive(tcp, data)
     ((flow, _),) = net.sent
     assert flow == tcp
