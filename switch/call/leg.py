@@ -79,7 +79,6 @@ class Leg:
         "_closed",
         "_server_invite",
         "_session",
-        "_takes_update",
         "dialog",
         "endpoint",
         "flow",
@@ -105,8 +104,9 @@ class Leg:
         self.dialog: Dialog | None = None
         self._server_invite: tuple[InviteServer | ServerTransaction, Request] | None = None
         """What the party asks for and waits to hear of: its INVITE, or an UPDATE with an offer."""
-        self._session: SessionTimer | None = None
-        self._takes_update = False
+        self._session = SessionTimer(
+            endpoint.timers, self._refresh, None if tolerant else lambda: self._lose(408)
+        )
         self._client_invite: InviteClient | None = None
         self._ack: tuple[int, bytes] | None = None
         self._ack_wait: Acknowledgement | None = None
@@ -124,7 +124,7 @@ class Leg:
         dialog = self._confirmed_dialog()
         if dialog is None:
             return
-        fields = {**self._body_fields(sdp), **self._timer_offer()}
+        fields = {**self._body_fields(sdp), **self._session.offer()}
         request = dialog.request("INVITE", fields=fields, body=sdp)
         self._client_invite = self.endpoint.invite(request, self.flow, self)
 
@@ -219,8 +219,7 @@ class Leg:
         if self.stage is not Stage.CONFIRMED:
             return
         self.stage = Stage.ENDING
-        if self._session is not None:
-            self._session.stop()
+        self._session.stop()
         reasons = [f"Q.850;cause={cause}"] if cause is not None else []
         reasons += [reason] if reason else []
         self._bye_fields = {"Reason": reasons} if reasons else {}
@@ -407,7 +406,7 @@ class Leg:
                 self.endpoint.resend(self.flow, self._ack[1])
             elif transaction is self._client_invite:
                 self._refresh_target(response)
-                self._note_timer(response)
+                self._session.agreed(response)
                 if self.stage is not Stage.CONFIRMED:
                     self.acknowledge(b"")
                 else:
@@ -437,9 +436,9 @@ class Leg:
         """The party's answer to an UPDATE of ours; None when none came."""
         if response is not None and status < 300:
             self._refresh_target(response)
-            self._note_timer(response)
+            self._session.agreed(response)
         elif status not in (408, 481):
-            self._takes_update = False  # the next one is a re-INVITE, which can prove itself too
+            self._session.takes_update = False  # the next one is a re-INVITE, which can prove itself too
         elif not self.tolerant:
             self._lose(status)
 
@@ -466,7 +465,7 @@ class Leg:
         field = "Proxy-Authorization" if response.status == 407 else "Authorization"
         if isinstance(transaction, InviteClient):
             body = transaction.request.body
-            told = {**self._body_fields(body), **self._timer_offer(), field: [value]}
+            told = {**self._body_fields(body), **self._session.offer(), field: [value]}
             request = dialog.request("INVITE", fields=told, body=body)
             self._client_invite = self.endpoint.invite(request, self.flow, self)
         else:
@@ -510,47 +509,16 @@ class Leg:
 
     def _2xx(self, request: Request, body: bytes, kind: str) -> Response:
         assert self.dialog is not None
-        fields = {**self._body_fields(body, kind), **self._grant_timer(request)}
+        fields = {**self._body_fields(body, kind), **self._session.grant(request)}
         return self.endpoint.response(request, 200, tag=self.dialog.local_tag, fields=fields, body=body)
-
-    # --- session timer --------------------------------------------------------------------------------------
-
-    def _grant_timer(self, request: Request) -> Fields:
-        """What our 2xx says of a session timer."""
-        self._note_allowed(request)
-        if self._session is None:
-            if "Session-Expires" not in request.fields:
-                return {}
-            self._session = self._new_timer()
-        return self._session.grant(request)
-
-    def _note_timer(self, response: Response) -> None:
-        """What the party's 2xx says of a session timer."""
-        self._note_allowed(response)
-        if self._session is None:
-            if "Session-Expires" not in response.fields:
-                return
-            self._session = self._new_timer()
-        self._session.agreed(response)
-
-    def _timer_offer(self) -> Fields:
-        return self._session.offer() if self._session is not None else {}
-
-    def _new_timer(self) -> SessionTimer:
-        expired = None if self.tolerant else lambda: self._lose(408)
-        return SessionTimer(self.endpoint.timers, self._refresh, expired)
-
-    def _note_allowed(self, message: Request | Response) -> None:
-        if "Allow" in message.fields:
-            self._takes_update = "update" in token_set(message.rows("Allow"))
 
     def _refresh(self) -> None:
         """Keep the session alive: by UPDATE, or by a re-INVITE where the party takes none."""
         dialog = self._confirmed_dialog()
         if dialog is None:
             return
-        if self._takes_update:
-            fields: Fields = {**self._body_fields(b""), **self._timer_offer()}
+        if self._session.takes_update:
+            fields: Fields = {**self._body_fields(b""), **self._session.offer()}
             self.endpoint.request(dialog.request("UPDATE", fields=fields), self.flow, RefreshUser(self))
         elif self.settled:
             self._tell(RefreshDue())
@@ -589,8 +557,7 @@ class Leg:
             return
         self._settle_pending()
         self.stage = Stage.ENDED
-        if self._session is not None:
-            self._session.stop()
+        self._session.stop()
         if self._ack_wait is not None:
             self._ack_wait.stop()
             self._ack_wait = None

@@ -162,7 +162,7 @@ class OutgoingLeg(Leg):
         if not self.follows_flow and (hop := dialog.next_hop()) is not None:
             self.flow = self.flow._replace(remote=hop)
         self._confirm(dialog)
-        self._note_timer(response)
+        self._session.agreed(response)
         sdp = response.sdp
         if self._reliable is not None:
             sdp = self._reliable.confirm(dialog, sdp)

@@ -33,7 +33,7 @@ def too_brief(request: Request) -> Fields:
 class SessionTimer:
     """One leg's timer. `refresh` is called when a refresh is due from us, `expired` when none came."""
 
-    __slots__ = ("_expired", "_ours", "_refresh", "_timer", "_timers", "interval_s")
+    __slots__ = ("_expired", "_ours", "_refresh", "_timer", "_timers", "interval_s", "takes_update")
 
     def __init__(
         self, timers: TimerQueue, refresh: Callable[[], None], expired: Callable[[], None] | None
@@ -45,13 +45,14 @@ class SessionTimer:
         self._ours = False
         self.interval_s = 0
         """0 while there is no timer."""
+        self.takes_update = False
+        """Whether the party said that it takes UPDATE, the lighter way to refresh (section 7.4)."""
 
     def grant(self, request: Request) -> Fields:
         """The party's INVITE or UPDATE is about to be accepted: what our 2xx says of the timer that it asks
         for (table 2). Without one there is none from now on."""
-        row = request.get("Session-Expires")
+        row = self._read(request)
         if row is None:
-            self.stop()
             return {}
         known = TIMER in token_set(request.rows("Supported")) | token_set(request.rows("Require"))
         theirs = known and _refresher(row) != "uas"
@@ -67,10 +68,8 @@ class SessionTimer:
 
     def agreed(self, response: Response) -> None:
         """The party's 2xx to an INVITE or UPDATE of ours (section 7.2)."""
-        row = response.get("Session-Expires")
-        if row is None:
-            self.stop()
-        else:
+        row = self._read(response)
+        if row is not None:
             self._start(max(_seconds(row), MIN_SE_S), ours=_refresher(row) != "uas")
 
     def stop(self) -> None:
@@ -79,6 +78,16 @@ class SessionTimer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _read(self, message: Request | Response) -> str | None:
+        """What a message that settles it says; nothing is the end of it."""
+        fields = message.fields
+        if "Allow" in fields:
+            self.takes_update = "update" in token_set(fields["Allow"])
+        if "Session-Expires" in fields:
+            return message.get("Session-Expires")
+        self.stop()
+        return None
 
     def _start(self, interval_s: int, *, ours: bool) -> None:
         self.stop()
