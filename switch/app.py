@@ -33,6 +33,7 @@ from switch.net.resolver import Resolver
 from switch.net.store import Store
 from switch.net.streams import PlainChannel, StreamLimits, StreamListener
 from switch.net.tls import Certificates, TlsError
+from switch.net.trace import Trace
 from switch.net.udp import UdpListener
 from switch.net.webhook import Webhook
 from switch.net.websocket import WebSocketChannel
@@ -102,6 +103,8 @@ class App:
         self.http_port = 0
         self.listeners: list[UdpListener | StreamListener] = []
         self.certificates: Certificates | None = None
+        kept = configuration.config.trace
+        self.trace = Trace(kept.keep_s, kept.most_mib << 20)
         self.core: Switch
         self.driver: Driver
         self.journal: Journal
@@ -138,6 +141,7 @@ class App:
             "lift": self._do_lift,
             "bans": self._do_bans,
             "unban": self._do_unban,
+            "trace": self._do_trace,
             "reload": self._do_reload,
             "reload_lines": self._do_reload_lines,
         }
@@ -166,6 +170,7 @@ class App:
             journal=self.journal,
             relay=self._relays.send,
             note=self._on_note,
+            trace=self.trace,
             hold_s=config.store.hold_ms / 1000,
         )
         bindings, orphans = await self.store.bindings(), await self.store.running_calls()
@@ -323,6 +328,7 @@ class App:
             except TlsError as error:
                 self.log.error("certificate_refused", fault=str(error))  # the one in use stays
         self.core.replace_settings(settings_of(fresh))
+        self.trace.replace(fresh.config.trace.keep_s, fresh.config.trace.most_mib << 20)
         self.driver.settle()
         if self._resolver is not None:
             self._resolver.ask_now()
@@ -392,6 +398,10 @@ class App:
         bans = self.core.bans.view(self.clock.moment())
         self.driver.settle()
         return bans
+
+    async def _do_trace(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
+        calls = request.get("calls")
+        return self.trace.of(map(str, calls) if isinstance(calls, list) else ())
 
     async def _do_unban(self, request: Mapping[str, Any]) -> int:
         source, user = str(request.get("source") or ""), str(request.get("user") or "")

@@ -57,6 +57,7 @@ from switch.ports import (
     StopCalls,
     TargetsResolved,
     ThresholdCrossed,
+    Traced,
     Transmit,
 )
 from switch.reception import Reception, unsupported
@@ -156,6 +157,7 @@ class Switch:
             anchor=self._new_anchor,
             append=self._append,
             note=self._note,
+            traced=self._traced,
             make_room=self._make_room,
             charging=self.charging,
             gate=self.gate,
@@ -491,6 +493,9 @@ class Switch:
         if order.event == "internal_error":  # of a call or of the switch as a whole
             self.counters["internal_error"] += 1
         self._notes.append(order)
+
+    def _traced(self, call_id: str, sip_call_id: str) -> None:
+        self._notes.append(Traced(call_id, sip_call_id))
 
     def _is_for_help(self, uri: str) -> bool:
         """Whether a Request-URI asks for an emergency service, with a code before the number or without."""

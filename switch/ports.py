@@ -220,7 +220,14 @@ class Note(NamedTuple):
     facts: Mapping[str, Any]
 
 
-Order = Transmit | Relay | Append | Note
+class Traced(NamedTuple):
+    """The SIP call with this Call-ID is a part of the call with this record: for who looks at both."""
+
+    call_id: str
+    sip_call_id: str
+
+
+Order = Transmit | Relay | Append | Note | Traced
 
 
 # --- journal entries ----------------------------------------------------------------------------------------

@@ -187,6 +187,7 @@ class Reception:
             trunk=trunk.settings.name if trunk is not None else "",
             outcome=outcome,
         )
+        self._context.traced(cdr.call_id, request.call_id)
         self._append(Append(CallEnded(cdr), hold=False))
 
     def _prompt(self, request: Request, flow: Flow, refusal: Refusal) -> Prompt | None:

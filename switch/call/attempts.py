@@ -37,6 +37,9 @@ class AttemptsUser(Protocol):
     def on_stage(self, stage: Stage) -> None:
         """A stage is about to be tried."""
 
+    def on_leg(self, sip_call_id: str) -> None:
+        """An INVITE has been sent."""
+
     def on_stage_over(self, status: int) -> None:
         """It has failed with this status."""
 
@@ -154,7 +157,7 @@ class Attempts:
                 tolerant=self._tolerant,
             )
             self._active.append(leg)
-            leg.invite(offer)
+            self._user.on_leg(leg.invite(offer))
         for limit_ns, at_most in ((stage.reply_ns, 99), (stage.provisional_ns, 100), (stage.ring_ns, 199)):
             if limit_ns:
                 self._after(limit_ns, lambda at_most=at_most: self._time_is_up(at_most))  # type: ignore[misc]

@@ -123,6 +123,7 @@ class Call:
             tolerant=admission.urgent,
         )
         self.a = self._incoming = leg
+        context.traced(self.id, request.call_id)
         caller = admission.restricted or admission.caller
         self._parties[leg] = Party(
             caller, admission.line, context.is_abroad(admission.trunk), hidden=admission.withheld

@@ -72,7 +72,8 @@ class CallObserver(Protocol):
 class CallContext:
     """Tools of a call. `anchor` makes its media session; `make_room` ends an ordinary call for one of a line
     that calls for help; `charging` is where it is paid for; `gate` decides about legs that are caused and not
-    dialled. `tables` is where running calls are found."""
+    dialled. `tables` is where running calls are found; `traced` is told which SIP calls belong to which of
+    ours."""
 
     endpoint: Endpoint
     timers: TimerQueue
@@ -80,6 +81,7 @@ class CallContext:
     anchor: Callable[[], Anchor]
     append: Callable[[Append], None]
     note: Callable[[Note], None]
+    traced: Callable[[str, str], None]
     make_room: Callable[[Line | None], bool]
     charging: Charging
     gate: Gate

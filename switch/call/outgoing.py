@@ -72,8 +72,8 @@ class OutgoingLeg(Leg):
         self.provisional = 0
         """The last provisional status seen, 100 included; 0 before any."""
 
-    def invite(self, sdp: bytes) -> None:
-        """Send the INVITE, without `sdp` to get the offer from the other side."""
+    def invite(self, sdp: bytes) -> str:
+        """Send the INVITE, without `sdp` to get the offer from the other side; its Call-ID."""
         invitation = self._invitation
         fields: Fields = {
             "From": [f"{invitation.sender};tag={self._tag}"],
@@ -99,6 +99,7 @@ class OutgoingLeg(Leg):
             fields["Content-Type"] = [SDP_TYPE]
         self._request = Request("INVITE", invitation.uri, fields, body)
         self._client_invite = self.endpoint.invite(self._request, self.flow, self)
+        return self._request.call_id
 
     def cancel(self, reason: str) -> None:
         """Give up before the answer; a 2xx that crosses is acknowledged and ended at once (RFC 5407

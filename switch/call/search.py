@@ -175,6 +175,10 @@ class Search:
         self.link.trunk = stage.trunk
         self._user.on_tried(self.link, stage)
 
+    def on_leg(self, sip_call_id: str) -> None:
+        """An INVITE has been sent."""
+        self._context.traced(self.link.id, sip_call_id)
+
     def on_stage_over(self, status: int) -> None:
         """It has failed."""
         self._user.on_stage_over(status)

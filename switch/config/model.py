@@ -418,6 +418,14 @@ class Notices(Model):
             yield ("secret",), "signs nothing: webhook is missing"
 
 
+class Trace(Model):
+    """How much of what was said on the wire is kept in memory for `belswitch trace`: for `keep_s`, and never
+    more than `most_mib` MiB; 0: nothing."""
+
+    keep_s: Seconds = 3600
+    most_mib: Annotated[int, Field(ge=0, le=4096)] = 16
+
+
 class Log(Model):
     """What is logged, and whether for machines or for people."""
 
@@ -437,6 +445,7 @@ class Settings(Model):
     bans: Bans = Bans()
     emergency: Emergency = Emergency()
     notices: Notices = Notices()
+    trace: Trace = Trace()
     log: Log = Log()
 
 

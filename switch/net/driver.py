@@ -13,7 +13,21 @@ from typing import Any, Protocol
 
 from switch.core import Switch
 from switch.net.journal import Journal
-from switch.ports import NS_PER_MS, Append, FlowFailed, Input, Listener, Moment, Note, Order, Relay, Transmit
+from switch.net.trace import Trace
+from switch.ports import (
+    NS_PER_MS,
+    Append,
+    Datagram,
+    FlowFailed,
+    Input,
+    Listener,
+    Moment,
+    Note,
+    Order,
+    Relay,
+    Traced,
+    Transmit,
+)
 
 RESOLUTION_NS = 10 * NS_PER_MS
 """How late a deadline may be met, so that deadlines close to each other share one wake-up."""
@@ -45,6 +59,7 @@ class Driver:
         journal: Journal,
         relay: Callable[[int, list[list[Any]]], None],
         note: Callable[[Note], None],
+        trace: Trace,
         hold_s: float,
     ) -> None:
         self.core = core
@@ -54,6 +69,7 @@ class Driver:
         self._journal = journal
         self._relay = relay
         self._note = note
+        self._trace = trace
         self._hold_s = hold_s
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
@@ -61,7 +77,10 @@ class Driver:
 
     def feed(self, event: Input) -> None:
         """Give the core one input."""
-        self.core.receive(event, self.clock.moment())
+        now = self.clock.moment()
+        if isinstance(event, Datagram):
+            self._trace.add(now, event.flow, event.data, sent=False)
+        self.core.receive(event, now)
         self._settle()
 
     def settle(self) -> None:
@@ -110,12 +129,15 @@ class Driver:
                     held.wait_for(self._journal, order)
                 else:
                     self._journal.append(order.entry)
+            elif isinstance(order, Traced):
+                self._trace.belongs(*order)
             else:
                 self._note(order)
         if held is not None:
             held.arm(self._loop, self._hold_s)
 
     def _send(self, order: Transmit) -> None:
+        self._trace.add(self.clock.moment(), order.flow, order.data, sent=True)
         sender = self._senders.get(Listener(order.flow.transport, order.flow.local))
         failure = (
             sender.send(order.flow, order.data)

@@ -23,6 +23,7 @@ from switch.net.auditor import Auditor
 from switch.net.driver import Driver
 from switch.net.journal import Journal
 from switch.net.streams import StreamListener
+from switch.net.trace import Trace
 from switch.net.udp import UdpListener
 from switch.net.webhook import Webhook
 
@@ -35,6 +36,7 @@ class Observed(Protocol):
     journal: Journal
     listeners: list[UdpListener | StreamListener]
     loop_lag_s: float
+    trace: Trace
     webhook: Webhook | None
     auditor: Auditor | None
 
@@ -259,6 +261,7 @@ class AppCollector(Collector):
                 known.add_metric([trunk.name], int(trunk.registered))
         yield known
         yield from self._transports()
+        yield from self._trace()
         yield _gauge(
             "belswitch_event_loop_lag_seconds", "How late the event loop last ran.", self._app.loop_lag_s
         )
@@ -278,6 +281,11 @@ class AppCollector(Collector):
         for transport, count in there.items():
             connections.add_metric([transport], count)
         yield connections
+
+    def _trace(self) -> Iterator[Metric]:
+        trace = self._app.trace
+        yield _gauge("belswitch_trace_messages", "SIP messages remembered for `belswitch trace`.", len(trace))
+        yield _gauge("belswitch_trace_bytes", "Memory that they take.", trace.bytes)
 
     def _bans(self) -> Iterator[Metric]:
         bans = self._app.core.bans

@@ -391,6 +391,31 @@ class Store:
         async with self.connection.execute(query, [*values, limit]) as cursor:
             return [_cdr_row(row) async for row in cursor]
 
+    async def family(self, call_id: str) -> list[dict[str, Any]]:
+        """The record of a call with those that it caused and that caused it, in the order of the calls."""
+        found = await self._cdrs_where("call_id = ?", call_id)
+        while found and found[0]["caused_by"]:
+            cause = await self._cdrs_where("call_id = ?", found[0]["caused_by"])
+            if not cause:
+                break
+            found = cause
+        if not found:
+            return []
+        first = found[0]
+        within = first["invited_ms"], first["released_ms"]
+        names = {first["call_id"]}
+        for row in await self._cdrs_where("caused_by <> '' AND invited_ms BETWEEN ? AND ?", *within):
+            if row["caused_by"] in names:
+                names.add(row["call_id"])
+                found.append(row)
+        return found
+
+    async def _cdrs_where(self, condition: str, *values: Any) -> list[dict[str, Any]]:
+        columns = ", ".join((*CDR_FIELDS, "media"))
+        query = f"SELECT {columns} FROM cdr WHERE {condition} ORDER BY invited_ms, call_id"
+        async with self.connection.execute(query, values) as cursor:
+            return [_cdr_row(row) async for row in cursor]
+
 
 def cdr_values(cdr: Cdr) -> list[Any]:
     """A record as the values of its row, in the order of `CDR_FIELDS`."""

@@ -290,3 +290,24 @@ def test_emergency_call_takes_the_other_gateway(
     centre.finish()
     check(server.new_record(), outcome="answered", emergency=1, amount=0, trunk="psap-gw2")
     server.assert_at_rest()
+
+
+def test_what_was_said_can_be_looked_at(server: Server, sipp: SippRunner, phone: tuple[str, int]) -> None:
+    """`belswitch trace`: both legs and the record on one time line, without the proof of the password."""
+    trunk = sipp.start("callee", server.carrier)
+    sipp.run("call", phone, user="desk", to="0478123456")
+    trunk.finish()
+    record = server.new_record()
+    told = server.command("trace", record["call_id"], "--full")
+    for words in (
+        "Authorization: (hidden)",
+        "200 OK (INVITE) (SDP)",
+        "BYE sip:",
+        "answered 200, released by",
+    ):
+        assert words in told
+    line = [row for row in told.splitlines() if "|" not in row]
+    counts = [sum(words in row for row in line) for words in (" 200 OK (INVITE)", " ACK sip:", " BYE sip:")]
+    assert counts == [2, 3, 2], "one ACK is that of the 401"
+    ladder = server.command("trace", record["call_id"], "--ladder")
+    assert f"udp {server.carrier[0]}:{server.carrier[1]}" in ladder

@@ -25,6 +25,7 @@ from switch.ports import (
     Relay,
     RelayMessage,
     StopCalls,
+    Traced,
     Transmit,
 )
 from switch.record import Cdr
@@ -225,13 +226,19 @@ def test_orders_come_journal_first_then_relay_then_datagrams_then_notes() -> Non
     world.run(5000)
     alice.talk.bye()
     world.rest()
-    ranks = {Append: 0, Relay: 1, Transmit: 2, Note: 3}
+    ranks = {Append: 0, Relay: 1, Transmit: 2, Note: 3, Traced: 3}
     kinds = set()
     for orders in drains:
         order_of = [ranks[type(order)] for order in orders]
         assert order_of == sorted(order_of)
         kinds |= {type(order) for order in orders}
-    assert kinds == set(ranks)
+    assert kinds | {Note} == set(ranks)
+    traced = [order for orders in drains for order in orders if isinstance(order, Traced)]
+    (cdr,) = world.cdrs
+    assert traced == [
+        Traced(cdr.call_id, alice.talk.call_id),
+        Traced(cdr.call_id, carrier.talk.call_id),
+    ]
     promises = [
         (type(order.entry), order.hold)
         for orders in drains

@@ -13,6 +13,7 @@ from switch.core import Switch
 from switch.net.clock import SystemClock
 from switch.net.driver import RESOLUTION_NS, Driver
 from switch.net.journal import Journal
+from switch.net.trace import Trace
 from switch.ports import (
     Address,
     Append,
@@ -69,6 +70,7 @@ class Stage:
         self.done: list[object] = []
         self.waiting: list[Callable[[], None]] = []
         self.unroutable = False
+        self.trace = Trace(60, 1 << 20)
         self.driver = Driver(
             cast(Switch, self.core),
             clock=SystemClock(),
@@ -76,6 +78,7 @@ class Stage:
             journal=cast(Journal, self),
             relay=lambda session, commands: self.done.append(("relay", session, list(commands))),
             note=self.done.append,
+            trace=self.trace,
             hold_s=hold_s,
         )
 

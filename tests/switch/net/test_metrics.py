@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from switch.fraud.rules import Action
 from switch.fraud.watch import Finding
 from switch.net.metrics import AppCollector, render
+from switch.net.trace import Trace
 from switch.ports import Address, Datagram, Flow
 from tests.scenarios.scene import Scene, answers
 from tests.sim.world import SWITCH
@@ -34,6 +35,7 @@ class Scrape:
             driver=SimpleNamespace(late_holds=4),
             journal=SimpleNamespace(queued=5, written=6, failures=7, set_aside=8),
             listeners=[SimpleNamespace(transport="udp", dropped=count) for count in (9, 1)],
+            trace=Trace(60, 1 << 20),
             loop_lag_s=0.25,
             relay_stats=lambda: RELAY,
             webhook=SimpleNamespace(sent=10, failures=11, refused=12, waiting=13),

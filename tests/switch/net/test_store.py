@@ -359,6 +359,22 @@ async def test_a_record_comes_back_with_every_field(store: Store) -> None:
     assert row["emergency"] is True
 
 
+async def test_a_call_is_found_with_what_it_caused_and_what_caused_it(store: Store) -> None:
+    await put(
+        store,
+        cdr("first", invited_ms=1000, released_ms=9000),
+        cdr("sent-on", invited_ms=2000, released_ms=8000, caused_by="first"),
+        cdr("again", invited_ms=3000, released_ms=8000, caused_by="sent-on"),
+        cdr("other", invited_ms=2500, released_ms=8000, caused_by="somebody"),
+        cdr("alone", invited_ms=2600, released_ms=8000),
+    )
+    for name in ("first", "sent-on", "again"):
+        assert [row["call_id"] for row in await store.family(name)] == ["first", "sent-on", "again"]
+    assert [row["call_id"] for row in await store.family("alone")] == ["alone"]
+    assert [row["call_id"] for row in await store.family("other")] == ["other"]
+    assert await store.family("nobody") == []
+
+
 async def test_records_come_newest_first_and_by_line(store: Store) -> None:
     await put(
         store,

@@ -1,0 +1,127 @@
+"""What is remembered of the wire: which messages, for how long, and what is hidden."""
+
+from __future__ import annotations
+
+import pytest
+
+from switch.net.trace import OVERHEAD, Trace, without_secrets
+from switch.ports import NS_PER_S, Address, Flow, Moment
+
+FLOW = Flow("tcp", Address("192.0.2.1", 5060), Address("198.51.100.7", 40_000))
+MIB = 1 << 20
+
+
+def at(seconds: float) -> Moment:
+    return Moment(0, int(seconds * NS_PER_S))
+
+
+def message(call_id: str = "c1", method: str = "INVITE", more: str = "", body: str = "") -> bytes:
+    rows = f"Via: SIP/2.0/UDP x\r\nCall-ID: {call_id}\r\n{more}CSeq: 1 {method}\r\n"
+    return f"{method} sip:x SIP/2.0\r\n{rows}\r\n{body}".encode()
+
+
+def test_the_messages_of_a_call_in_their_order() -> None:
+    trace = Trace(60, MIB)
+    trace.add(at(1), FLOW, message("a"), sent=False)
+    trace.add(at(2.5), FLOW, message("b"), sent=True)
+    trace.add(at(3), FLOW, message("other"), sent=True)
+    trace.add(at(4), FLOW, message("a", "BYE"), sent=False)
+    trace.belongs("call-1", "a")
+    trace.belongs("call-1", "b")
+    rows = trace.of(["call-1"])
+    assert [(row["at_ms"], row["sent"]) for row in rows] == [(1000, False), (2500, True), (4000, False)]
+    assert rows[0]["source"] == ["198.51.100.7", 40_000] == rows[1]["target"]
+    assert rows[0]["target"] == ["192.0.2.1", 5060] == rows[1]["source"]
+    assert rows[0]["transport"] == "tcp"
+    assert trace.of(["other"])[0]["message"].startswith("INVITE")
+    assert trace.of(["nobody"]) == []
+
+
+@pytest.mark.parametrize("method", ["REGISTER", "OPTIONS", "SUBSCRIBE", "PUBLISH"])
+def test_what_belongs_to_no_call_is_not_kept(method: str) -> None:
+    trace = Trace(60, MIB)
+    trace.add(at(1), FLOW, message("a", method), sent=False)
+    trace.add(at(1), FLOW, b"\r\n\r\n", sent=False)
+    trace.add(at(1), FLOW, b"\0" * 100, sent=False)
+    assert (len(trace), trace.bytes) == (0, 0)
+
+
+def test_the_oldest_is_forgotten_by_age_and_by_size() -> None:
+    trace = Trace(10, 3 * (len(message("a")) + OVERHEAD))
+    for second, name in enumerate("abcd"):
+        trace.add(at(second), FLOW, message(name), sent=False)
+        trace.belongs(f"call-{name}", name)
+    assert trace.of(["call-a"]) == []
+    assert len(trace.of(["call-b"])) == len(trace.of(["call-d"])) == 1
+    assert len(trace) == 3
+    trace.add(at(13), FLOW, message("e"), sent=False)
+    assert [len(trace.of([f"call-{name}"])) for name in "bcd"] == [0, 0, 1]
+    trace.add(at(100), FLOW, message("f"), sent=False)
+    assert len(trace) == 1
+    assert trace.bytes == len(message("f")) + OVERHEAD
+    assert list(trace._by_sip) == [b"f"]
+
+
+def test_nothing_is_left_of_what_is_forgotten() -> None:
+    trace = Trace(10, MIB)
+    for number in range(1000):
+        trace.add(at(number), FLOW, message(f"{number}"), sent=False)
+        trace.belongs(f"call-{number}", f"{number}")
+        trace.belongs(f"link-{number}", f"{number}")
+    assert len(trace) <= 11
+    assert len(trace._calls) <= 22
+    assert len(trace._of_sip) <= 11
+
+
+def test_a_call_without_a_message_is_not_kept() -> None:
+    """What was said of it is forgotten already, or has a Call-ID that was not seen."""
+    trace = Trace(10, MIB)
+    trace.belongs("call", "c1")
+    assert not trace._calls
+    assert not trace._of_sip
+
+
+def test_switched_off_nothing_is_kept() -> None:
+    trace = Trace(60, 0)
+    trace.add(at(1), FLOW, message(), sent=False)
+    trace.belongs("call", "c1")
+    assert len(trace) == 0
+    assert trace.of(["call"]) == []
+    trace.replace(60, MIB)
+    trace.add(at(1), FLOW, message(), sent=False)
+    assert len(trace) == 1
+    trace.replace(60, 0)
+    assert len(trace) == 0
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'Authorization: Digest username="a", response="SECRET"\r\n',
+        'PROXY-AUTHORIZATION : Digest username="a",\r\n\tresponse="SECRET"\r\n',
+        'authorization:Digest response="SECRET",\r\n qop=auth, cnonce="SECRET"\r\n',
+    ],
+)
+def test_proofs_of_passwords_are_hidden(more: str) -> None:
+    shown = without_secrets(message(more=more))
+    assert b"SECRET" not in shown
+    assert b"uthorization" in shown or b"AUTHORIZATION" in shown
+    assert b"Call-ID: c1\r\n" in shown
+    assert b"\r\nCSeq: 1 INVITE\r\n" in shown
+
+
+def test_keys_pressed_and_keys_of_media_are_hidden() -> None:
+    assert b"Signal" not in without_secrets(message(method="INFO", body="Signal=5\r\nDuration=160\r\n"))
+    key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:SECRET|2^20"
+    body = f"v=0\r\nm=audio 1 RTP/SAVP 8\r\n{key}\r\na=sendrecv\r\n"
+    shown = without_secrets(message(body=body))
+    assert b"SECRET" not in shown
+    assert b"a=sendrecv" in shown
+    plain = message(body="v=0\r\nm=audio 1 RTP/AVP 8\r\n")
+    assert without_secrets(plain) == plain
+
+
+def test_what_is_no_text_is_shown_all_the_same() -> None:
+    trace = Trace(60, MIB)
+    trace.add(at(1), FLOW, message("a") + b"\xff\xfe", sent=False)
+    assert trace.of(["a"])[0]["message"].endswith("��")
