@@ -77,6 +77,8 @@ class Leg:
         "_challenged",
         "_client_invite",
         "_closed",
+        "_ignores_options",
+        "_probing",
         "_server_invite",
         "_session",
         "dialog",
@@ -112,6 +114,9 @@ class Leg:
         self._ack_wait: Acknowledgement | None = None
         self._bye_fields: Fields | None = None
         self._challenged = False
+        self._ignores_options = False
+        self._probing = False
+        """Whether our INVITE under way only asks for a sign of life."""
         self.heard_ns = endpoint.timers.now.mono_ns
         """When the party last sent anything within the dialog: a proof of life."""
         self._asked: dict[int, tuple[ServerTransaction, Request]] = {}
@@ -175,9 +180,14 @@ class Leg:
         )
 
     def probe(self) -> None:
-        """Ask the party whether it is still there; any answer will do but that it knows no such call."""
+        """Ask the party whether it is still there; any answer will do but that it knows no such call. Some
+        phones ignore OPTIONS within a dialog: they are asked by a re-INVITE that changes nothing."""
         dialog = self._confirmed_dialog()
-        if dialog is not None and self._ack_wait is None:
+        if dialog is None or self._ack_wait is not None:
+            return
+        if self._ignores_options:
+            self._probe_harder()
+        else:
             self.endpoint.request(dialog.request("OPTIONS"), self.flow, ProbeUser(self))
 
     def let_down(self) -> None:
@@ -392,7 +402,8 @@ class Leg:
 
     def on_response(self, transaction: ClientTransaction | InviteClient, response: Response) -> None:
         """A response to a re-INVITE or BYE of ours."""
-        self.heard_ns = self.endpoint.timers.now.mono_ns
+        if response.status not in (100, 408, 481):  # whoever says that knows nothing of the call
+            self.heard_ns = self.endpoint.timers.now.mono_ns
         if response.status in (401, 407) and self._authorize_again(transaction, response):
             return
         if not isinstance(transaction, InviteClient):
@@ -407,14 +418,16 @@ class Leg:
             elif transaction is self._client_invite:
                 self._refresh_target(response)
                 self._session.agreed(response)
+                self._probing = False
                 if self.stage is not Stage.CONFIRMED:
                     self.acknowledge(b"")
                 else:
                     self._tell(Modified(response.sdp))
             return
         self._client_invite = None
+        probing, self._probing = self._probing, False
         if response.status in (408, 481):
-            self._lose(response.status)
+            self._lose(response.status, probed=probing)
         else:
             self._tell(ModifyRefused(response.status))
 
@@ -422,7 +435,7 @@ class Leg:
         """No answer to a re-INVITE or BYE of ours."""
         if isinstance(transaction, InviteClient):
             self._client_invite = None
-            self._lose(408)
+            self._lose(408, probed=self._probing)
         else:
             self._finish()
 
@@ -446,10 +459,20 @@ class Leg:
         """The party's answer to our OPTIONS."""
         if status == 408 and self.tolerant:
             self._tell(Unheard())  # silence is no proof where a life may depend on the call (R-EMG-04)
-        elif status in (408, 481):
+        elif status == 408:
+            self._ignores_options = True
+            self._probe_harder()
+        elif status == 481:
             self._lose(status, probed=True)
         else:
             self.heard_ns = self.endpoint.timers.now.mono_ns
+
+    def _probe_harder(self) -> None:
+        """What no party can ignore; if it is in the middle of something else, it lives."""
+        if self.settled:
+            self._probing = True
+            self._tell(RefreshDue())
+            self._probing = self._client_invite is not None
 
     def _authorize_again(self, transaction: ClientTransaction | InviteClient, response: Response) -> bool:
         """A trunk challenges a request within the dialog: send it once more with credentials (section

@@ -299,6 +299,46 @@ def test_phones_that_answer_keep_a_held_call(world: Scene) -> None:
     assert world.cdrs[0].duration_s >= 600
 
 
+def test_a_phone_that_ignores_options_keeps_a_held_call(world: Scene) -> None:
+    """As pyVoIP's: it is asked by a re-INVITE then, and from the next time on at once."""
+    alice, bob = world.phone("alice"), world.phone("bob")
+    world.up(alice, bob)
+    alice.talk.hold()
+    world.run(1000)
+    alice.talk.answers_options = False
+    world.run(600_000)
+    assert (alice.talk.over, bob.talk.over) == (False, False)
+    assert alice.talk.heard.count("OPTIONS") == 1
+    assert alice.talk.heard.count("INVITE") >= 3
+    alice.talk.resume()
+    world.run(1000)
+    bob.talk.bye()
+    world.rest()
+    assert world.cdrs[0].duration_s >= 600
+
+
+@pytest.mark.parametrize("dead", [True, False])
+def test_a_phone_that_ignores_options_and_is_gone(world: Scene, dead: bool) -> None:
+    """Charged to its last sign of life, as when OPTIONS had found it so."""
+    alice, bob = world.phone("alice"), world.phone("bob")
+    world.up(alice, bob)
+    world.run(10_000)
+    alice.talk.hold()
+    world.run(1000)
+    alice.talk.answers_options = False
+    world.run(170_000)
+    if dead:
+        alice.die()
+    else:
+        alice.talk.answers_modify = 481
+    world.run(200_000)
+    assert bob.talk.over
+    world.rest()
+    (cdr,) = world.cdrs
+    assert cdr.flags == ("lost",)
+    assert 150 <= cdr.duration_s <= 175
+
+
 # --- calls for help -----------------------------------------------------------------------------------------
 
 
