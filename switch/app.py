@@ -33,7 +33,7 @@ from switch.net.resolver import Resolver
 from switch.net.store import Store
 from switch.net.streams import PlainChannel, StreamLimits, StreamListener
 from switch.net.tls import Certificates, TlsError
-from switch.net.trace import Trace
+from switch.net.trace import Trace, messages_of
 from switch.net.udp import UdpListener
 from switch.net.webhook import Webhook
 from switch.net.websocket import WebSocketChannel
@@ -192,7 +192,7 @@ class App:
         registry.register(AppCollector(self))
         self._http = HttpListener(registry, self._why_not_ready)
         self.http_port = await self._http.start(config.admin.host, config.admin.port)
-        self._lag_task = asyncio.get_running_loop().create_task(self._measure_lag(), name="lag")
+        self._lag_task = asyncio.get_running_loop().create_task(self._look_after(), name="lag")
         if config.notices.webhook is not None:
             secret = config.notices.secret
             self.webhook = Webhook(
@@ -401,7 +401,8 @@ class App:
 
     async def _do_trace(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
         calls = request.get("calls")
-        return self.trace.of(map(str, calls) if isinstance(calls, list) else ())
+        names = [str(call) for call in calls] if isinstance(calls, list) else []
+        return await asyncio.to_thread(messages_of, self.trace.copy(self.clock.moment()), names)
 
     async def _do_unban(self, request: Mapping[str, Any]) -> int:
         source, user = str(request.get("source") or ""), str(request.get("user") or "")
@@ -468,10 +469,11 @@ class App:
         }
         levels.get(note.event, self.log.debug)(note.event, **note.facts)
 
-    async def _measure_lag(self) -> None:
-        """How late a short sleep ends: what everything else waits for, too."""
+    async def _look_after(self) -> None:
+        """How late a short sleep ends: what everything else waits for, too. And forget what is old."""
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + LAG_EVERY_S
             await asyncio.sleep(LAG_EVERY_S)
             self.loop_lag_s = max(0.0, loop.time() - due)
+            self.trace.sweep(self.clock.moment())

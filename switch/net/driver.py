@@ -130,7 +130,7 @@ class Driver:
                 else:
                     self._journal.append(order.entry)
             elif isinstance(order, Traced):
-                self._trace.belongs(*order)
+                self._trace.belongs(order)
             else:
                 self._note(order)
         if held is not None:

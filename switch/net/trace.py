@@ -1,8 +1,9 @@
 """What was said on the wire about each call, kept in memory for a while: for `belswitch trace`.
 
 Every SIP message is remembered but registrations and keep-alives, the oldest forgotten first, by age and by
-size; nothing of it is ever on disk. Which messages belong to which call the core says
-(`switch.ports.Traced`). Secrets and keys pressed are taken out before anything is shown.
+size; nothing of it is ever on disk. Remembering has to cost next to nothing, so nothing is looked at before
+somebody asks. Which messages belong to which call the core says (`switch.ports.Traced`). Secrets and keys
+pressed are taken out before anything is shown.
 """
 
 from __future__ import annotations
@@ -12,14 +13,13 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from switch.ports import NS_PER_MS, NS_PER_S, Flow, Moment
+from switch.ports import NS_PER_MS, NS_PER_S, Flow, Moment, Traced
 
 OVERHEAD = 400
 """Octets that a message costs besides its own."""
 
 _HEAD = 4096
 _CALL_ID = re.compile(rb"\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*[^\s])", re.I)
-_UNWANTED = re.compile(rb"\ncseq[ \t]*:[ \t]*\d+[ \t]+(?:REGISTER|OPTIONS|SUBSCRIBE|PUBLISH)\b", re.I)
 _PROOF = re.compile(rb"(\n(?:proxy-)?authorization[ \t]*:[ \t]*)[^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*", re.I)
 _KEY = re.compile(rb"(a=crypto:[^\r\n]*inline:)[^\r\n]*", re.I)
 _INFO = re.compile(rb"\AINFO[ \t]")
@@ -33,77 +33,76 @@ class Message(NamedTuple):
     sent: bool
     flow: Flow
     data: bytes
-    sip_call_id: bytes
 
 
 class Trace:
-    """The latest messages by call. With `most_bytes` 0 nothing is kept."""
+    """The latest messages. With `most_bytes` 0 nothing is kept."""
 
     def __init__(self, keep_s: int, most_bytes: int) -> None:
         self.bytes = 0
         self._keep_ns = keep_s * NS_PER_S
         self._most = most_bytes
-        self._messages: deque[Message] = deque()
-        self._by_sip: dict[bytes, deque[Message]] = {}
-        self._calls: dict[str, set[bytes]] = {}
-        self._of_sip: dict[bytes, set[str]] = {}
+        self._kept: deque[Message | Traced] = deque()
+        """What belongs to what stands among the messages, and is forgotten with them."""
 
     def __len__(self) -> int:
-        """How many messages are kept."""
-        return len(self._messages)
+        """How much is kept."""
+        return len(self._kept)
 
     def replace(self, keep_s: int, most_bytes: int) -> None:
         """Other limits from now on."""
         self._keep_ns, self._most = keep_s * NS_PER_S, most_bytes
-        if self._messages:
-            self._forget(self._messages[-1].at_ns)
+        if not most_bytes:
+            self._kept.clear()
+            self.bytes = 0
 
     def add(self, now: Moment, flow: Flow, data: bytes, *, sent: bool) -> None:
         """A message came or went."""
-        if not self._most:
+        if not self._most or b" REGISTER\r\n" in data or b" OPTIONS\r\n" in data or len(data) < 12:
             return
-        head = data[:_HEAD]
-        found = _CALL_ID.search(head)
-        if found is None or _UNWANTED.search(head) is not None:
-            return
-        message = Message(now.wall_ns, sent, flow, data, found[1])
-        self._messages.append(message)
-        self._by_sip.setdefault(message.sip_call_id, deque()).append(message)
+        self._kept.append(Message(now.wall_ns, sent, flow, data))
         self.bytes += len(data) + OVERHEAD
-        self._forget(now.wall_ns)
+        if self.bytes > self._most:
+            self._forget()
 
-    def belongs(self, call_id: str, sip_call_id: str) -> None:
+    def belongs(self, part: Traced) -> None:
         """A SIP call is a part of a call."""
-        key = sip_call_id.encode("utf-8", "surrogateescape")
-        if key in self._by_sip:  # else its messages are forgotten already, or were never kept
-            self._calls.setdefault(call_id, set()).add(key)
-            self._of_sip.setdefault(key, set()).add(call_id)
+        if self._most:
+            self._kept.append(part)
+            self.bytes += OVERHEAD
 
-    def of(self, names: Iterable[str]) -> list[dict[str, Any]]:
-        """The messages of calls, by the ids of their records or by Call-ID, in their order."""
-        keys: set[bytes] = set()
-        for name in names:
-            keys |= self._calls.get(name, set()) | {name.encode("utf-8", "surrogateescape")}
-        found = [message for key in keys for message in self._by_sip.get(key, ())]
-        return [_row(message) for message in sorted(found, key=lambda message: message.at_ns)]
+    def sweep(self, now: Moment) -> None:
+        """Forget what is too old."""
+        oldest_ns = now.wall_ns - self._keep_ns
+        while self._kept and (not isinstance(old := self._kept[0], Message) or old.at_ns < oldest_ns):
+            self._drop()
 
-    def _forget(self, now_ns: int) -> None:
-        messages = self._messages
-        while messages and (self.bytes > self._most or messages[0].at_ns < now_ns - self._keep_ns):
-            old = messages.popleft()
-            self.bytes -= len(old.data) + OVERHEAD
-            rest = self._by_sip[old.sip_call_id]
-            rest.popleft()
-            if not rest:
-                self._drop(old.sip_call_id)
+    def copy(self, now: Moment) -> list[Message | Traced]:
+        """What is kept, for `messages_of`."""
+        self.sweep(now)
+        return list(self._kept)
 
-    def _drop(self, key: bytes) -> None:
-        del self._by_sip[key]
-        for call_id in self._of_sip.pop(key, ()):
-            parts = self._calls[call_id]
-            parts.discard(key)
-            if not parts:
-                del self._calls[call_id]
+    def _forget(self) -> None:
+        while self.bytes > self._most and self._kept:
+            self._drop()
+
+    def _drop(self) -> None:
+        old = self._kept.popleft()
+        self.bytes -= OVERHEAD + (len(old.data) if isinstance(old, Message) else 0)
+
+
+def messages_of(kept: Iterable[Message | Traced], names: Iterable[str]) -> list[dict[str, Any]]:
+    """The messages of calls, by the ids of their records or by Call-ID, in their order."""
+    kept, names = list(kept), set(names)
+    wanted = {one.sip_call_id for one in kept if isinstance(one, Traced) and one.call_id in names} | names
+    keys = {name.encode("utf-8", "surrogateescape") for name in wanted}
+    found = []
+    for one in kept:
+        if isinstance(one, Message):
+            call_id = _CALL_ID.search(one.data[:_HEAD])
+            if call_id is not None and call_id[1] in keys:
+                found.append(one)
+    return [_row(message) for message in found]
 
 
 def without_secrets(data: bytes) -> bytes:
