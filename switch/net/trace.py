@@ -23,6 +23,8 @@ _CALL_ID = re.compile(rb"\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*[^\s])", re.I)
 _PROOF = re.compile(rb"(\n(?:proxy-)?authorization[ \t]*:[ \t]*)[^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*", re.I)
 _KEY = re.compile(rb"(a=crypto:[^\r\n]*inline:)[^\r\n]*", re.I)
 _INFO = re.compile(rb"\AINFO[ \t]")
+_UNWANTED = (b" REGISTER\r\n", b" OPTIONS\r\n")
+"""How the CSeq of what belongs to no call ends."""
 HIDDEN = b"(hidden)"
 
 
@@ -58,7 +60,7 @@ class Trace:
 
     def add(self, now: Moment, flow: Flow, data: bytes, *, sent: bool) -> None:
         """A message came or went."""
-        if not self._most or b" REGISTER\r\n" in data or b" OPTIONS\r\n" in data or len(data) < 12:
+        if not self._most or len(data) < 12 or any(_is_of(data, method) for method in _UNWANTED):
             return
         self._kept.append(Message(now.wall_ns, sent, flow, data))
         self.bytes += len(data) + OVERHEAD
@@ -89,6 +91,16 @@ class Trace:
     def _drop(self) -> None:
         old = self._kept.popleft()
         self.bytes -= OVERHEAD + (len(old.data) if isinstance(old, Message) else 0)
+
+
+def _is_of(data: bytes, method: bytes) -> bool:
+    """Whether a row ends with a number and this method, as that of a CSeq does: an Allow ends with a method too."""
+    at = data.find(method)
+    while at > 0:
+        if data[at - 1 : at].isdigit():
+            return True
+        at = data.find(method, at + 1)
+    return False
 
 
 def messages_of(kept: Iterable[Message | Traced], names: Iterable[str]) -> list[dict[str, Any]]:

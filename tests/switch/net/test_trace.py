@@ -52,6 +52,13 @@ def test_what_belongs_to_no_call_is_not_kept(method: str) -> None:
     assert (len(trace), trace.bytes) == (0, 0)
 
 
+@pytest.mark.parametrize("method", ["REGISTER", "OPTIONS"])
+def test_who_allows_a_method_is_kept(method: str) -> None:
+    trace = Trace(60, MIB)
+    trace.add(at(1), FLOW, message(more=f"Allow: INVITE, {method}\r\n"), sent=False)
+    assert len(trace) == 1
+
+
 def test_the_oldest_is_forgotten_by_age_and_by_size() -> None:
     size = len(message("a")) + OVERHEAD
     trace = Trace(10, 3 * (size + OVERHEAD))
