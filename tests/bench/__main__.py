@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -71,6 +72,7 @@ def measure(plan: Plan, directory: Path) -> Iterator[Figure]:
     inf = directory / "lines.csv"
     database = store_lines(LINES, directory, inf)
     yield from calls_and_registers(plan, directory, database, inf)
+    yield from over_connections(plan, directory, database)
     yield highest_clean_rate(plan, directory, database)
     yield from memory(directory, database, inf)
     yield from relayed_packets(plan)
@@ -91,6 +93,21 @@ def calls_and_registers(plan: Plan, directory: Path, database: Path, inf: Path) 
             signalling = tuple(run.signalling_us for run in runs)
             yield Figure(f"a call at {rate}/s, signalling", "us", signalling, remark(runs))
             yield Figure(f"a call at {rate}/s, relay", "us", tuple(run.relay_us for run in runs))
+
+
+def over_connections(plan: Plan, directory: Path, database: Path) -> Iterator[Figure]:
+    """What a call costs over TCP and over TLS, with UDP beside it, in turn: the machine is not the same from
+    one minute to the next."""
+    rate = 200
+    values: dict[str, list[Run]] = {"udp": [], "tcp": [], "tls": []}
+    for turn in range(plan.runs):
+        for transport, runs in values.items():
+            with Load(directory / f"{transport}-{turn}", database, transport=transport) as load:
+                load.calls(100, 1.0)
+                runs.append(load.calls(rate, plan.seconds))
+    for transport, runs in values.items():
+        signalling = tuple(run.signalling_us for run in runs)
+        yield Figure(f"a call at {rate}/s over {transport.upper()}", "us", signalling, remark(runs))
 
 
 def remark(runs: list[Run]) -> str:
@@ -117,7 +134,7 @@ def highest_clean_rate(plan: Plan, directory: Path, database: Path) -> Figure:
 
 def memory(directory: Path, database: Path, inf: Path) -> Iterator[Figure]:
     """Resident memory, grown from rest: with short timers, so that nothing lingers when it is read."""
-    changes = {"sip": {"t1_ms": 50, "t2_ms": 400, "t4_ms": 500}, "store": {"hold_ms": 40}}
+    changes: dict[str, Any] = {"sip": {"t1_ms": 50, "t2_ms": 400, "t4_ms": 500}, "store": {"hold_ms": 40}}
     with Load(directory / "memory", database, **changes) as load:
         load.registers(200, 1.0, inf)
         load.rest()

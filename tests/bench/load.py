@@ -11,14 +11,17 @@ import contextlib
 import csv
 import re
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import trustme
+
 from tests.bench.relay_load import cpu_us
 from tests.interop.network import Network, free_port
-from tests.interop.server import Server, wait_for
+from tests.interop.server import ROOT, Server, wait_for
 from tests.interop.sipp import Sipp, SippRunner
 
 NUMBER = "00212661234567"
@@ -58,9 +61,12 @@ class Run:
 class Load:
     """One switch and the SIPp processes that load it."""
 
-    def __init__(self, directory: Path, database: Path, **changes: dict[str, Any]) -> None:
+    def __init__(self, directory: Path, database: Path, *, transport: str = "udp", **changes: Any) -> None:
+        """Over `udp`, `tcp` or `tls`, on both legs; SIPp has no TLS, so somebody stands between."""
         directory.mkdir()
         self.directory = directory
+        self._transport = transport
+        self._pumps: list[subprocess.Popen[bytes]] = []
         settings = {
             name: {**SERVICE.get(name, {}), **changes.get(name, {})} for name in {**SERVICE, **changes}
         }
@@ -68,14 +74,20 @@ class Load:
         settings["media"]["hosts"] = [{"host": network.host(7)}]  # its ports are for media alone
         self.server = Server(directory / "switch", network, settings, database=database)
         self._host = self.server.network.host(11)
+        self._near, self._far = (self.server.host, self.server.port), self.server.carrier
+        if transport != "udp":
+            self._connected(settings)
 
     def __enter__(self) -> Load:
         self.server.start()
-        self._sipp = SippRunner((self.server.host, self.server.port), self.directory)
+        self._sipp = SippRunner(self._near, self.directory)
         return self
 
     def __exit__(self, *_error: object) -> None:
         self._sipp.close()
+        for pump in self._pumps:
+            pump.kill()
+            pump.wait()
         self.server.kill()
 
     # --- loads ----------------------------------------------------------------------------------------------
@@ -84,7 +96,7 @@ class Load:
         """Authenticated calls from a line to the trunk, each of one second."""
         share = -(-rate // ONE_SIPP_UP_TO)
         count = int(rate * seconds) // share
-        carriers = [self._start("callee", self.server.carrier, count * share, rate)]
+        carriers = [self._start("callee", self._far, count * share, rate)]
         callers = [
             self._start(
                 "call",
@@ -147,6 +159,36 @@ class Load:
 
     # --- details --------------------------------------------------------------------------------------------
 
+    def _connected(self, settings: dict[str, dict[str, Any]]) -> None:
+        """Listen and call over connections, with TLS where that is wanted."""
+        transport, server = self._transport, self.server
+        listen = {"host": server.host, "port": server.port, "transport": transport}
+        sip = {**settings["sip"], "listen": [listen]}
+        if transport == "tls":
+            authority = trustme.CA()
+            trust = self.directory / "trust.pem"
+            authority.cert_pem.write_to_path(str(trust))
+            files = {}
+            for name, host in (("switch", server.host), ("carrier", server.carrier[0])):
+                issued = authority.issue_cert(host)
+                files[name] = [str(self.directory / f"{name}.{kind}") for kind in ("pem", "key")]
+                issued.cert_chain_pems[0].write_to_path(files[name][0])
+                issued.private_key_pem.write_to_path(files[name][1])
+            sip["tls"] = {"certificate": files["switch"][0], "key": files["switch"][1], "trust": str(trust)}
+            self._near = self._host, free_port(self._host)
+            self._far = self._host, free_port(self._host)
+            self._pump("connect", self._near, (server.host, server.port), str(trust))
+            self._pump("accept", server.carrier, self._far, *files["carrier"])
+        server.configure(**{**settings, "sip": sip}, trunk={"transport": transport})
+
+    def _pump(self, way: str, listen: tuple[str, int], target: tuple[str, int], *files: str) -> None:
+        places = [str(part) for part in (*listen, *target)]
+        command = [sys.executable, "-m", "tests.bench.tls_pump", way, *places, *files]
+        pump = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+        self._pumps.append(pump)
+        assert pump.stdout is not None
+        assert pump.stdout.readline() == b"ready\n"
+
     def _start(
         self, scenario: str, local: tuple[str, int], count: int, rate: float, *more: str, **options: Any
     ) -> Sipp:
@@ -161,6 +203,7 @@ class Load:
             "-fd",
             "1",
         ]
+        arguments += [] if self._transport == "udp" else ["-t", "t1"]
         arguments += ["-stf", str(self.directory / f"{scenario}-{local[1]}.csv")]
         return self._sipp.start(
             scenario, local, *arguments, *more, calls=count, trace=False, timeout_s=60, **options
