@@ -94,7 +94,7 @@ class Trace:
 
 
 def _is_of(data: bytes, method: bytes) -> bool:
-    """Whether a row ends with a number and this method, as that of a CSeq does: an Allow ends with a method too."""
+    """Whether a row ends with a number and this method: a CSeq does; an Allow can end with a method only."""
     at = data.find(method)
     while at > 0:
         if data[at - 1 : at].isdigit():
