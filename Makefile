@@ -57,7 +57,7 @@ bench: $(VENV)/.test ## figures: time per call, register and packet; memory
 
 lock: ## write the lock files anew, keeping what still fits; make lock UPGRADE=--upgrade takes the newest
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
-	$(UV_COMPILE) --extra lab --output-file requirements.lock pyproject.toml - >/dev/null
+	$(UV_COMPILE) --extra lab --extra media --output-file requirements.lock pyproject.toml - >/dev/null
 	$(UV_COMPILE) --extra test --constraint requirements.lock --output-file requirements-test.lock pyproject.toml - >/dev/null
 
 clean: ## away with .venv and every cache

@@ -29,6 +29,7 @@ from switch.routing.bans import BanSettings
 from switch.routing.lines import Line
 from switch.routing.registrar import RegistrarLimits
 from switch.routing.trunks import TrunkSettings
+from switch.sdp.terms import SideTerms, Srtp
 from switch.settings import CallLimits, Settings
 from switch.sip.auth import Account, ha1
 from switch.sip.transaction.wire import Timing
@@ -119,11 +120,12 @@ def settings_of(configuration: Configuration) -> Settings:
             silence_ms=1000 * media.silence_s,
             learn_any=media.learn == "any",
             barred=_sip_addresses(configuration),
+            srtp=Srtp((media.srtp or "accept") if media.decrypts else "through"),
         ),
         media_ports=(media.ports.first, media.ports.last),
         tariffs=configuration.tariffs,
         emergency=configuration.emergency,
-        trunks=tuple(_trunk(one) for one in config.trunks),
+        trunks=tuple(_trunk(one, decrypts=media.decrypts) for one in config.trunks),
         limits=CallLimits(
             ring_ns=calls.ring_s * NS_PER_S,
             no_answer_ns=calls.no_answer_s * NS_PER_S,
@@ -179,7 +181,7 @@ def _sip_addresses(configuration: Configuration) -> frozenset[tuple[str, int]]:
     return frozenset([*listen, *trunks, *gateways])
 
 
-def _trunk(trunk: Trunk) -> TrunkSettings:
+def _trunk(trunk: Trunk, *, decrypts: bool) -> TrunkSettings:
     credentials = None
     if trunk.username is not None and trunk.password is not None:
         credentials = (trunk.username, trunk.password.get_secret_value())
@@ -200,4 +202,5 @@ def _trunk(trunk: Trunk) -> TrunkSettings:
         international=trunk.international,
         psap=trunk.psap,
         voicemail=trunk.voicemail,
+        terms=SideTerms(Srtp(trunk.srtp) if decrypts else Srtp.THROUGH, frozenset(trunk.codecs)),
     )

@@ -168,6 +168,7 @@ class Switch:
             observer=self.fraud,
             warned_sides=settings.limits.warned_sides,
             ringback=ringback_of(settings),
+            srtp=settings.media.srtp,
         )
         self.reception = Reception(
             settings=settings,
@@ -325,6 +326,7 @@ class Switch:
         self.charging.tariffs = settings.tariffs
         self.fraud.replace_rules(settings.fraud, settings.tariffs.calendar.holidays)
         self._context.warned_sides = settings.limits.warned_sides
+        self._context.srtp = settings.media.srtp
         self.identity.algorithms = settings.algorithms
         self.registrar.limits = settings.registrar
         self.bans.replace(settings.bans)
@@ -454,7 +456,7 @@ class Switch:
 
     def _new_anchor(self) -> Anchor:
         self._next_session += 1
-        return Anchor(self._next_session, self.pool, self.settings.media, self._relay)
+        return Anchor(self._next_session, self.pool, self.settings.media, self.entropy, self._relay)
 
     def _make_room(self, line: Line | None) -> bool:
         """End the youngest ordinary call of this line, else of the switch, for one to the emergency services

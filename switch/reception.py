@@ -212,7 +212,8 @@ class Reception:
         )
         self._announcing.add(announcement)
         try:
-            announcement.begin(request, flow, self._entropy.token(64))
+            terms = self._context.terms(flow, "", urgent=False)
+            announcement.begin(request, flow, self._entropy.token(64), terms)
         except Malformed:
             self._announcing.discard(announcement)
             raise

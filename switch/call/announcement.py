@@ -14,6 +14,7 @@ from switch.config.prompts import Prompt
 from switch.malformed import Malformed
 from switch.media.anchor import Anchor, NoPorts
 from switch.ports import NS_PER_MS, Flow
+from switch.sdp.terms import SideTerms
 from switch.sip.endpoint import Endpoint
 from switch.sip.message import Request
 from switch.timers import Timer
@@ -44,14 +45,14 @@ class Announcement:
         self._timer: Timer | None = None
         self._leg: IncomingLeg
 
-    def begin(self, request: Request, flow: Flow, tag: str) -> None:
-        """Take up the INVITE.
+    def begin(self, request: Request, flow: Flow, tag: str, terms: SideTerms) -> None:
+        """Take up the INVITE of one who is talked to on these terms.
 
         Raises:
             Malformed: when its Contact cannot be read.
         """
         self._leg = IncomingLeg(self._endpoint, request, flow, self, tag=tag, follows_flow=True)
-        self._anchor.place(0, flow.remote.host)
+        self._anchor.place(0, flow.remote.host, terms)
         try:
             answer = self._anchor.answer_alone(self._leg.invited_sdp)
         except (Malformed, NoPorts):

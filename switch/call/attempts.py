@@ -18,6 +18,7 @@ from switch.call.outgoing import Invitation, OutgoingLeg
 from switch.malformed import Malformed
 from switch.media.anchor import Anchor, NoPorts
 from switch.routing.plan import Stage, moves_on
+from switch.sdp.terms import phone_terms
 from switch.timers import Timer
 
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
@@ -133,7 +134,9 @@ class Attempts:
     def _try(self, stage: Stage) -> None:
         context, admission = self._context, self._admission
         self._user.on_stage(stage)
-        self._anchor.place(1, stage.targets[0].flow.remote.host)
+        flows = [target.flow for target in stage.targets]
+        terms = stage.terms or phone_terms(context.srtp, flows, urgent=admission.urgent)
+        self._anchor.place(1, flows[0].remote.host, terms)
         if admission.emergency and b"\nm=" not in self._offer:
             self.late = True  # it offers nothing: the centre does (R-EMG-05)
         offer = b"" if self.late else self._user.relayed(0, self._offer)

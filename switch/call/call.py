@@ -128,7 +128,8 @@ class Call:
         self._parties[leg] = Party(
             caller, admission.line, context.is_abroad(admission.trunk), hidden=admission.withheld
         )
-        self.anchor.place(0, flow.remote.host)
+        terms = context.terms(flow, admission.trunk, urgent=admission.urgent)
+        self.anchor.place(0, flow.remote.host, terms)
         shown = "" if admission.withheld else admission.caller
         self._search = Search(context, self.anchor, self, self.links, offer=leg.invited_sdp, shown=shown)
         self.links[0].placed()

@@ -11,11 +11,12 @@ from switch.call.charging import Charging
 from switch.call.gate import Gate
 from switch.call.sums import CallSums
 from switch.media.anchor import Anchor
-from switch.ports import Append, Entropy, Note
+from switch.ports import Append, Entropy, Flow, Note
 from switch.record import Cdr
 from switch.routing.lines import Line
 from switch.routing.services import ServiceTable
 from switch.routing.trunks import Trunks
+from switch.sdp.terms import SideTerms, Srtp, phone_terms
 from switch.sip.endpoint import Endpoint
 from switch.timers import TimerQueue
 
@@ -94,6 +95,13 @@ class CallContext:
     """Who hears that a call is about to be cut: 0 the caller, 1 the called side."""
     ringback: str = ""
     """The recording of a ringing tone, '' for none."""
+    srtp: Srtp = Srtp.THROUGH
+    """What phones are offered."""
+
+    def terms(self, flow: Flow, trunk: str, *, urgent: bool) -> SideTerms:
+        """On what terms a caller takes part who comes over a trunk, or is a phone."""
+        found = self.trunks.get(trunk)
+        return found.settings.terms if found is not None else phone_terms(self.srtp, (flow,), urgent=urgent)
 
     def is_voicemail(self, trunk: str) -> bool:
         """Whether a trunk leads to the voicemail platform."""

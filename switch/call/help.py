@@ -29,6 +29,7 @@ from switch.routing.numbers import normalise
 from switch.routing.plan import RoutePlan, Stage, Target
 from switch.routing.registrar import Registrar
 from switch.routing.trunks import Trunk, Trunks, TrunkSettings
+from switch.sdp.terms import centre_terms
 from switch.settings import Settings
 from switch.sip.message import Fields, Request
 from switch.sip.multipart import BY_REFERENCE, Part, identified
@@ -159,6 +160,7 @@ class HelpDesk:
             failover.provisional_timeout_ns,
             ring_ns=0,
             trunk=gateway.id,
+            terms=centre_terms(self.settings.media.srtp),
         )
 
     def _documents(self, found: Dispatch, request: Request, token: str) -> tuple[tuple[Part, ...], Fields]:

@@ -246,8 +246,7 @@ class Transfer:
 
     def _place(self, side: int, leg: Leg, call: Call) -> None:
         """A side of the new session is where a side of a call was, and goes on with its descriptions."""
-        self.anchor.place(side, leg.flow.remote.host)
-        self.anchor.adopt(side, call.anchor, call.side(leg))
+        self.anchor.place_as(side, leg.flow.remote.host, call.anchor, call.side(leg))
 
     # --- the search for the target --------------------------------------------------------------------------
 

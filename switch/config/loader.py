@@ -25,6 +25,7 @@ from switch.config.lines import LineEntry, LinesFile
 from switch.config.model import (
     PORTS_PER_STREAM,
     REFUSED,
+    SRTP_AVAILABLE,
     Config,
     Model,
     Objection,
@@ -246,6 +247,10 @@ def _between_sections(settings: Settings) -> Iterator[Objection]:
         if shared and listen.transport == "udp" and ports.first <= listen.port <= ports.last:
             yield ("sip", "listen", index, "port"), f"lies within media.ports, {ports.first}-{ports.last}"
 
+    srtp = settings.media.srtp
+    if srtp not in (None, "through") and not SRTP_AVAILABLE:
+        yield ("media", "srtp"), f"{srtp} needs pylibsrtp: pip install 'belswitch[media]'"
+
 
 def _own_address(settings: Settings, trunks: TrunksFile) -> Iterator[Objection]:
     own = {(listen.host, listen.port) for listen in settings.sip.listen}
@@ -255,6 +260,11 @@ def _own_address(settings: Settings, trunks: TrunksFile) -> Iterator[Objection]:
             yield ("trunk", index, "host"), "is this switch itself, by sip.listen"
         if trunk.transport not in spoken:
             yield ("trunk", index, "transport"), f"no address of sip.listen speaks {trunk.transport}"
+        if trunk.srtp != "accept" and not settings.media.decrypts:
+            yield (
+                ("trunk", index, "srtp"),
+                f"{trunk.srtp} needs media.srtp in switch.toml, and not through",
+            )
 
 
 def _secret(given: SecretStr | None, directory: Path, environ: Mapping[str, str]) -> SecretStr | str | None:

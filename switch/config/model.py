@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -30,6 +31,9 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
+
+SRTP_AVAILABLE = find_spec("pylibsrtp") is not None
+"""Whether media can be encrypted: pylibsrtp comes with the extra `media`."""
 
 Objection = tuple[tuple[str | int, ...], str]
 Network = IPv4Network | IPv6Network
@@ -155,6 +159,12 @@ Quotable = Annotated[
 ]
 E164 = Annotated[str, text(r"\+[1-9][0-9]{6,14}"), allowed("a number like +3216234567")]
 Prefix = Annotated[str, text(r"\+[1-9][0-9]{0,14}"), allowed("the first digits of numbers, like +32")]
+Codec = Annotated[
+    str,
+    text(r"[A-Za-z0-9-]{1,32}"),
+    AfterValidator(str.upper),
+    allowed("the encoding name of a codec, like PCMA or opus"),
+]
 Algorithm = Literal["MD5", "SHA-256"]
 Algorithms = Annotated[tuple[Algorithm, ...], Field(min_length=1, max_length=2)]
 
@@ -302,13 +312,23 @@ MediaHosts = Annotated[tuple[MediaHost, ...], Field(min_length=1, max_length=2)]
 
 class Media(Model):
     """The RTP relays. A stream that does not come from its signalled address may be learnt from the host that
-    signalled, or from `any`. `silence_s` without a packet either way ends a call."""
+    signalled, or from `any`. `silence_s` without a packet either way ends a call.
+
+    `srtp`: keys in SDP (SDES) pass `through`, are `accept`ed, so that the media is decrypted here, `offer`ed
+    to phones over TLS, or `require`d of them. Not set: `accept` where pylibsrtp is installed, else `through`.
+    """
 
     ports: PortRange = PortRange()
     hosts: MediaHosts = (MediaHost(host="127.0.0.1"),)
     relays: Annotated[int, Field(ge=1, le=64)] = 1
     silence_s: SecondsOrOff = 60
     learn: Literal["signalling", "any"] = "signalling"
+    srtp: Literal["through", "accept", "offer", "require"] | None = None
+
+    @property
+    def decrypts(self) -> bool:
+        """Whether SRTP ends at the switch."""
+        return SRTP_AVAILABLE if self.srtp is None else self.srtp != "through"
 
     def _objections(self) -> Iterator[Objection]:
         families = [ip_address(host.host).version for host in self.hosts]
@@ -459,7 +479,8 @@ class Trunk(Model):
     records have the place of `port`. With `register_s` we register there as `username`, for that long at a
     time, and are called by it. After `reply_ms` without a reply the next trunk is tried. Over a `psap` trunk
     emergency centres call back. A `voicemail` platform takes the calls to its short code and starts none
-    (R-POL-01). `password` may be `file:NAME` or `env:NAME`; the loader puts the secret in its place.
+    (R-POL-01). It may be offered `srtp`, and is offered and may use only `codecs`, where any are named.
+    `password` may be `file:NAME` or `env:NAME`; the loader puts the secret in its place.
     """
 
     name: Name
@@ -479,6 +500,8 @@ class Trunk(Model):
     international: bool = False
     psap: bool = False
     voicemail: bool = False
+    srtp: Literal["accept", "offer", "require"] = "accept"
+    codecs: tuple[Codec, ...] = ()
 
     def _objections(self) -> Iterator[Objection]:
         if (self.username is None) != (self.password is None):

@@ -14,10 +14,13 @@ from ipaddress import ip_address
 from typing import Any
 
 from switch.malformed import Malformed
+from switch.media.keying import Agreed, Keying
 from switch.media.port_pool import PortPool
-from switch.ports import Relay
+from switch.ports import Entropy, Relay
 from switch.sdp.answer import answer_alone
+from switch.sdp.codecs import kept_codecs
 from switch.sdp.description import UNSPECIFIED, Description, Media, parse, print_with
+from switch.sdp.terms import ANY_TERMS, SideTerms, Srtp
 
 UNKNOWN = {4: "192.0.2.0", 6: "2001:db8::"}
 """Addresses that nobody has (RFC 5737, RFC 3849): a party is yet to be learnt from its packets."""
@@ -34,7 +37,7 @@ class MediaSettings:
 
     `barred` are addresses where SIP is spoken (our own, trunks, gateways): no media is ever sent there.
     `learn_any` admits an address learnt from any source, not only from the party's signalling or signalled
-    host.
+    host. `srtp` is what phones are offered.
     """
 
     hosts: Mapping[int, str]
@@ -42,10 +45,11 @@ class MediaSettings:
     silence_ms: int
     learn_any: bool = False
     barred: frozenset[tuple[str, int]] = frozenset()
+    srtp: Srtp = Srtp.THROUGH
 
 
-Agreement = tuple[list[list[Media | None]], list[bool]]
-"""What both sides last said: sections by stream and side, and whether each wants to talk."""
+Agreement = tuple[list[list[Media | None]], list[bool], dict[tuple[int, int], Agreed]]
+"""What both sides last said: sections by stream and side, whether each wants to talk, and the keys."""
 
 
 class Anchor:
@@ -54,7 +58,9 @@ class Anchor:
     __slots__ = (
         "_aimed",
         "_bodies",
+        "_entropy",
         "_families",
+        "_keyings",
         "_learn",
         "_listening",
         "_order",
@@ -66,6 +72,7 @@ class Anchor:
         "_sections",
         "_settings",
         "_talking",
+        "_terms",
         "_versions",
         "_watching_ms",
         "session",
@@ -73,14 +80,22 @@ class Anchor:
     )
 
     def __init__(
-        self, session: int, pool: PortPool, settings: MediaSettings, order: Callable[[Relay], None]
+        self,
+        session: int,
+        pool: PortPool,
+        settings: MediaSettings,
+        entropy: Entropy,
+        order: Callable[[Relay], None],
     ) -> None:
         self.session = session
         self.used = False
         """Whether the relay ever opened ports for this call, so that a report follows its end."""
         self._pool = pool
         self._settings = settings
+        self._entropy = entropy
         self._order = order
+        self._terms = [SideTerms(), SideTerms()]
+        self._keyings: dict[tuple[int, int], Keying] = {}
         self._ports: list[tuple[int, int]] = []
         self._sections: list[list[Media | None]] = []
         self._aimed: dict[tuple[int, int], list[Any]] = {}
@@ -95,12 +110,14 @@ class Anchor:
         self._watching_ms = 0
         self._saying: dict[int, int] = {}
 
-    def place(self, side: int, signalling_host: str) -> None:
-        """Say where a side's signalling comes from: it decides the address family and whom an address may be
-        learnt from.
+    def place(self, side: int, signalling_host: str, terms: SideTerms = ANY_TERMS) -> None:
+        """Say where a side's signalling comes from, which decides the address family and whom an address may
+        be learnt from, and on what terms it takes part.
 
         The next trunk tried may speak the other family than the last one.
         """
+        self._terms[side] = terms
+        self._keyings = {place: one for place, one in self._keyings.items() if place[1] != side}
         family = 6 if ":" in signalling_host else 4
         if family not in self._settings.hosts:
             family = next(iter(self._settings.hosts))
@@ -118,6 +135,7 @@ class Anchor:
         """
         description = parse(body)
         self._check_addresses(side, description)
+        description.media = self._heard(side, description.media)
         self._reserve(len(description.media))
         self._said[side] = body
         other = 1 - side
@@ -141,6 +159,14 @@ class Anchor:
         host = self._settings.advertised[self._families[side]]
         return self._printed(side, host)
 
+    def place_as(self, side: int, signalling_host: str, other: Anchor, other_side: int) -> None:
+        """A side that was on another session comes to this one, on the same terms."""
+        self.place(side, signalling_host, other._terms[other_side])
+        for (stream, of), keying in other._keyings.items():
+            if of == other_side:
+                self._keying(stream, side).go_on_from(keying)
+        self.adopt(side, other, other_side)
+
     def adopt(self, side: int, other: Anchor, other_side: int) -> None:
         """A side that was on another session is on this one now: to it, one description follows the other
         (RFC 3264 section 8: the same origin, a higher version)."""
@@ -161,10 +187,11 @@ class Anchor:
         """
         description = parse(offer)
         host = UNKNOWN[self._families[side]]
+        other = 1 - side
+        description.media = self._heard(other, description.media)
         sections = [replace(one, host=host, port=one.port and 9, rtcp_port=0) for one in description.media]
         for stream, section in enumerate(sections):
             self._aim(stream, side, section)
-        other = 1 - side
         ports = [self._ports[i][other] if section.relayed else 0 for i, section in enumerate(sections)]
         return self._versioned(other, description, self._settings.advertised[self._families[other]], ports)
 
@@ -179,6 +206,7 @@ class Anchor:
         """
         description = parse(offer)
         self._check_addresses(0, description)
+        description.media = self._heard(0, description.media)
         self._set_family(1, self._families[0])  # nobody is there, so no address of another family is needed
         host = self._settings.advertised[self._families[0]]
         stream, answer = answer_alone(description, host)
@@ -194,13 +222,16 @@ class Anchor:
 
     def agreement(self) -> Agreement:
         """What is agreed now, to return to when a change is refused."""
-        return [list(sections) for sections in self._sections], list(self._talking)
+        agreed = {place: keying.agreed for place, keying in self._keyings.items()}
+        return [list(sections) for sections in self._sections], list(self._talking), agreed
 
     def return_to(self, agreement: Agreement | None) -> None:
         """A change was refused: the session is as it was (RFC 3261 section 14.1)."""
         if agreement is None:
             return
-        sections, self._talking = agreement
+        sections, self._talking, agreed = agreement
+        for place, keying in self._keyings.items():
+            keying.agreed = agreed.get(place, Agreed())
         for stream, both in enumerate(sections):
             for side, section in enumerate(both):
                 if section is not None:
@@ -315,6 +346,12 @@ class Anchor:
 
     def _versioned(self, side: int, description: Description, host: str, ports: list[int]) -> bytes:
         """Section 5 of RFC 3264 and 8: the version grows exactly when what this side sees has changed."""
+        srtp = self._terms[side].srtp
+        if srtp is not Srtp.THROUGH:
+            description.media = [
+                self._keying(stream, side).tell(section, srtp, rejected=not ports[stream])
+                for stream, section in enumerate(description.media)
+            ]
         rest = print_with(description, host, ports)
         if rest != self._bodies[side]:
             self._bodies[side] = rest
@@ -325,6 +362,33 @@ class Anchor:
         family = "IP6" if ":" in host else "IP4"
         origin = f"o=- {self._origins[side]} {self._versions[side]} IN {family} {host}"
         return f"v=0\r\n{origin}\r\n{self._bodies[side]}".encode("utf-8", "surrogateescape")
+
+    def _heard(self, side: int, media: list[Media]) -> list[Media]:
+        """What a side says, by its terms and without encryption. Where it leaves the choice between an audio
+        stream with SRTP and one without, as two sections, the other party is asked for the former only."""
+        heard = [self._hear(stream, side, section) for stream, section in enumerate(media)]
+        keyed = {
+            section.kind
+            for stream, section in enumerate(heard)
+            if (keying := self._keyings.get((stream, side))) is not None and keying.agreed.theirs is not None
+        }
+        for stream, section in enumerate(heard if keyed else ()):
+            if section.kind in keyed and section.rtp and self._keyings[stream, side].agreed.theirs is None:
+                heard[stream] = replace(section, port=0)
+        return heard
+
+    def _hear(self, stream: int, side: int, section: Media) -> Media:
+        for terms in self._terms:
+            if terms.codecs:
+                section = kept_codecs(section, terms.codecs)
+        srtp = self._terms[side].srtp
+        return section if srtp is Srtp.THROUGH else self._keying(stream, side).hear(section, srtp)
+
+    def _keying(self, stream: int, side: int) -> Keying:
+        keying = self._keyings.get((stream, side))
+        if keying is None:
+            keying = self._keyings[stream, side] = Keying(self._entropy)
+        return keying
 
     def _reserve(self, streams: int) -> None:
         missing = streams - len(self._ports)
@@ -356,7 +420,11 @@ class Anchor:
             rtcp_host, rtcp_port = _rtcp_target(one)
             if mux:
                 rtcp_port = 0
+            keying = self._keyings.get((stream, which))
+            keys = keying.keys if keying is not None else None
             aim = [one.host, one.port, rtcp_host, rtcp_port, self._learn[which], one.clock_rate]
+            if keys is not None:
+                aim.append(keys)
             if self._aimed.get((stream, which)) != aim:
                 self._point(stream, which, aim)
 

@@ -57,6 +57,7 @@ _RELAY_COUNTERS = {
     "bytes": "Bytes in them.",
     "other_packets": "RTCP, keep-alives and whatever else came from the parties.",
     "strangers": "Packets from addresses that are no party's, dropped.",
+    "unauthentic": "Packets not encrypted with the party's SRTP key, or sent again, dropped.",
     "unroutable": "Packets with nowhere to go, or that are no media.",
     "overruns": "Packets the kernel dropped before the relay read them.",
     "send_errors": "Packets the kernel refused to send.",

@@ -5,9 +5,10 @@ To the relay (`session` and `stream` are integers, `side` 0 for the caller and 1
 
     ["open", session, stream, host0, port0, host1, port1, rtcp] bind the RTP ports, and with `rtcp`
         the RTCP ports one above
-    ["aim", session, stream, side, host, port, rtcp_host, rtcp_port, learn_host, clock_rate] the
+    ["aim", session, stream, side, host, port, rtcp_host, rtcp_port, learn_host, clock_rate, keys] the
         side's signalled addresses (rtcp_port 0: on the RTP port, RFC 5761); `learn_host` as in
-        `switch.relay.latch`; `clock_rate` in Hz may be left out: 8000; 0: no RTP, any packet passes
+        `switch.relay.latch`; `clock_rate` in Hz may be left out: 8000; 0: no RTP, any packet passes;
+        `keys` may be left out: RTP; [suite, our key, its key]: SRTP (`switch.relay.srtp`)
     ["tone", session, stream, side, duration_ms, {payload_type: codec}] the party on `side` hears a
         warning tone in place of the other party for so long, rounded up to a packet of 20 ms; instead of
         a sound that is running; 0: no more. The payload types (decimal strings, as JSON wants it) are those
@@ -38,6 +39,7 @@ import socket
 from collections import deque
 from typing import Any
 
+from switch.relay.srtp import Keys
 from switch.relay.table import Table
 
 LARGEST = 65_536  # bytes of one message
@@ -104,7 +106,7 @@ class Channel:
             try:
                 self._apply(command, now_ns)
             except REFUSALS as error:
-                self.tell("error", f"{str(command)[:200]}: {_reason(error)}")
+                self.tell("error", f"{_shown(command)}: {_reason(error)}")
 
     def _apply(self, command: Any, now_ns: int) -> None:
         table = self._table
@@ -138,7 +140,9 @@ class Channel:
                 if not (learn is None or isinstance(learn, str)):
                     raise TypeError("learn_host is a string or null")
                 clock_rate = rest[0] if rest else 8000
-                table.aim(session, stream, side, (host, port), (rtcp_host, rtcp_port), learn, clock_rate)
+                keys = _keys(rest[1]) if len(rest) > 1 else None
+                at, rtcp_at = (host, port), (rtcp_host, rtcp_port)
+                table.aim(session, stream, side, at, rtcp_at, learn, clock_rate, keys)
             case ["tone", int(session), int(stream), int(side), int(duration_ms), dict(codecs)]:
                 table.play(session, stream, side, duration_ms, _named(codecs), now_ns)
             case ["say", int(session), int(stream), int(side), dict(codecs), str(path), int(times)]:
@@ -158,6 +162,17 @@ class Channel:
 def _named(codecs: dict[str, Any]) -> dict[int, str]:
     """Codecs by payload type, which JSON writes as text."""
     return {int(payload_type): str(codec) for payload_type, codec in codecs.items()}
+
+
+def _keys(said: Any) -> Keys:
+    suite, ours, theirs = said
+    return str(suite), str(ours), str(theirs)
+
+
+def _shown(command: Any) -> str:
+    """A command as it may be told: the keys stay here."""
+    known = command[:10] if isinstance(command, list) and command[:1] == ["aim"] else command
+    return str(known)[:200]
 
 
 def _reason(error: BaseException) -> str:

@@ -56,9 +56,10 @@ def _loop(epoll: select.epoll, table: Table, channel: Channel) -> None:
                         commands = True
                         continue
                     size, source = port.door.recvfrom_into(packet)
+                    size = port.open(packet, size)  # a party with SRTP is latched onto by its key
                     if source != port.source and not table.admit(port, source):
                         continue
-            except OSError:  # nothing there after all, or an ICMP error of a line
+            except OSError:  # nothing there after all, an ICMP error of a line, or a packet not the party's
                 continue
             # RTP has version 2, and RFC 5761 section 4: the second byte tells RTCP from it.
             if size >= HEADER_SIZE and packet[0] & 0xC0 == 0x80 and packet[1] & 0x60 != 0x40:

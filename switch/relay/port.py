@@ -9,7 +9,8 @@ to the line and everyone else's to the door, so that on the line no address is b
 sixth of the processor time of a packet. Without a line (no descriptor left) the door does for all.
 
 A packet to the party is given to `send_line`, which is the line's own `send`, so that nothing of ours runs
-for it. Only while a sound plays does `send_line` lead through here, line or no line.
+for it. Only while a sound plays, or where the party has SRTP, does `send_line` lead through here, line or no
+line; and only with SRTP does `read_line`.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from contextlib import suppress
 from switch.relay.latch import Latch
 from switch.relay.rtp import Reception
 from switch.relay.sound import Sound
+from switch.relay.srtp import RTCP_HEADER_SIZE, Srtp, Unauthentic
 
 RECEIVE_BUFFER = 131_072  # bytes; the kernel doubles it: some seconds of audio, and bounded
-RTCP_HEADER_SIZE = 8
 SO_MEMINFO = 55  # asm-generic/socket.h; not in the socket module
 MEMINFO_DROPS = 8
 
@@ -48,6 +49,8 @@ class Port(Latch):
         "send_errors",
         "send_line",
         "sound",
+        "srtp",
+        "unauthentic",
         "unroutable",
     )
 
@@ -68,6 +71,8 @@ class Port(Latch):
         self.read_line: Callable[[bytearray], int] = self.door.recv_into  # bound once, called for each packet
         self.send_line: Callable[[memoryview], int] | None = None  # None also while the party is held
         self.sound: Sound | None = None  # what the party hears in place of the other one
+        self.srtp: Srtp | None = None
+        self.unauthentic = 0  # packets that were not encrypted with the party's key, or were here before
         self.reception = Reception()
         self.other_packets = 0  # RTCP, and keep-alives too short for RTP
         self.other_ns = 0
@@ -96,8 +101,8 @@ class Port(Latch):
         with suppress(OSError):
             while True:  # between bind and connect a stranger's packet may have come in
                 line.recv(1)
-        self.line, self.read_line = line, line.recv_into
-        self._choose_send()
+        self.line = line
+        self._choose()
         return line
 
     def disconnect(self) -> None:
@@ -106,8 +111,7 @@ class Port(Latch):
             self._past_overruns += _overruns(self.line)
             self.line.close()
             self.line = None
-            self.read_line = self.door.recv_into
-            self._choose_send()
+            self._choose()
 
     def close(self) -> None:
         """Free the port at once."""
@@ -117,12 +121,30 @@ class Port(Latch):
     def play(self, sound: Sound | None) -> None:
         """Let the party hear a sound in place of the other party from now on; None: no more."""
         self.sound = sound
-        self._choose_send()
+        self._choose()
+
+    def encrypt(self, srtp: Srtp | None) -> None:
+        """Talk SRTP with the party from now on; None: RTP."""
+        self.srtp = srtp
+        self._choose()
+
+    def open(self, packet: bytearray, size: int) -> int:
+        """Decrypt a packet of the party's in its place, where it has SRTP; the size it has then. Raises
+        Unauthentic."""
+        if self.srtp is None:
+            return size
+        try:
+            return self.srtp.open(packet, size)
+        except Unauthentic:
+            self.unauthentic += 1
+            raise
 
     def send(self, packet: memoryview | bytes) -> int:
-        """Send a packet to the party as it is; nothing while the party is held. Raises OSError."""
+        """Send a packet to the party, whatever sound it hears; nothing while it is held. Raises OSError."""
         if self.target is None:
             return 0
+        if self.srtp is not None:
+            packet = self.srtp.seal(packet)
         return self.door.sendto(packet, self.target) if self.line is None else self.line.send(packet)
 
     def count_other(self, packet: bytearray, size: int, now_ns: int) -> Port | None:
@@ -146,11 +168,19 @@ class Port(Latch):
         present = _overruns(self.line) if self.line is not None else 0
         return self._past_overruns + present + _overruns(self.door)
 
-    def _choose_send(self) -> None:
+    def _choose(self) -> None:
+        source = self.door if self.line is None else self.line
+        self.read_line = source.recv_into if self.srtp is None else self._read_sealed
         if self.sound is not None:
             self.send_line = self._send_sound
+        elif self.srtp is not None:
+            self.send_line = self.send
         else:
             self.send_line = self.line.send if self.line is not None and self.target is not None else None
+
+    def _read_sealed(self, packet: bytearray) -> int:
+        source = self.door if self.line is None else self.line
+        return self.open(packet, source.recv_into(packet))
 
     def _send_sound(self, packet: memoryview) -> int:
         if self.sound is not None and not self.sound.fill(packet):

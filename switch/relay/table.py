@@ -20,6 +20,7 @@ from switch.relay.beat import Beat
 from switch.relay.port import Port, address_of, is_local, is_unspecified
 from switch.relay.recording import Shelf
 from switch.relay.sound import Sound
+from switch.relay.srtp import Keys, Srtp
 from switch.relay.tone import Tone
 
 NS_PER_MS = 1_000_000
@@ -123,8 +124,10 @@ class Table:
         rtcp: tuple[str, int],
         learn_host: str | None,
         clock_rate: int,
+        keys: Keys | None = None,
     ) -> None:
-        """Set the addresses a side signalled; RTCP port 0: on the RTP port.
+        """Set the addresses a side signalled; RTCP port 0: on the RTP port. With `keys` it has SRTP, which
+        goes on where it was if they are the same as before.
 
         Raises LookupError, OSError or ValueError, and then leaves everything as it was.
         """
@@ -138,6 +141,13 @@ class Table:
             learn_host = address_of(port.family, learn_host, 0)[0]
         signalled = self._foreign(port.family, rtp)
         signalled_rtcp = self._foreign(port.family, rtcp) if rtcp[1] else None
+        srtp = port.srtp
+        if keys is None:
+            srtp = None
+        elif srtp is None or srtp.keys != keys:
+            srtp = Srtp(keys)
+        for each in (port, held.rtcp[side]) if held.rtcp else (port,):
+            each.encrypt(srtp)
         port.reception.clock_rate = clock_rate or 8000
         port.any_packet = clock_rate == 0
         if port.any_packet:  # from speech to fax (T.38): that is no place for RTP of ours
@@ -302,6 +312,7 @@ COUNTERS = (
     "bytes",
     "other_packets",
     "strangers",
+    "unauthentic",
     "overruns",
     "unroutable",
     "send_errors",
@@ -315,6 +326,7 @@ def _count(port: Port, totals: Counter[str]) -> None:
     totals["bytes"] += port.reception.bytes
     totals["other_packets"] += port.other_packets
     totals["strangers"] += port.strangers
+    totals["unauthentic"] += port.unauthentic
     totals["overruns"] += port.overruns()
     totals["unroutable"] += port.unroutable
     totals["send_errors"] += port.send_errors
@@ -335,6 +347,7 @@ def _side_stats(stream: Stream, side: int, opened_ns: int) -> SideStats:
         "jitter": reception.jitter,
         "jitter_ms": reception.jitter_ms,
         "strangers": sum(each.strangers for each in both),
+        "unauthentic": sum(each.unauthentic for each in both),
         "overruns": sum(each.overruns() for each in both),
         "ssrc_changes": reception.ssrc_changes,
     }

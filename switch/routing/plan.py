@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from switch.ports import Flow
 from switch.routing.registrar import Binding
 from switch.routing.trunks import Trunk
+from switch.sdp.terms import SideTerms
 from switch.sip.message import Fields
 from switch.sip.multipart import Part
 
@@ -43,6 +44,8 @@ class Stage:
     provisional_ns: int
     ring_ns: int
     trunk: str = ""
+    terms: SideTerms | None = None
+    """On what terms the called side takes part; None: as phones do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,12 @@ def trunk_stage(trunk: Trunk, flow: Flow, number: str, host: str, fields: Fields
         reliable=settings.prack,
     )
     return Stage(
-        (target,), reply_ns=settings.reply_ns, provisional_ns=0, ring_ns=ring_ns, trunk=settings.name
+        (target,),
+        reply_ns=settings.reply_ns,
+        provisional_ns=0,
+        ring_ns=ring_ns,
+        trunk=settings.name,
+        terms=settings.terms,
     )
 
 

@@ -13,6 +13,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from switch.ports import NS_PER_S, Address, Entropy, Flow, Listener, Lookup, Note
 from switch.routing.enrolment import Enrolment, called_at, domain_of
+from switch.sdp.terms import ANY_TERMS, SideTerms
 from switch.sip.endpoint import Endpoint
 from switch.sip.message import Request, Response
 from switch.sip.transaction.client import ClientTransaction
@@ -48,6 +49,8 @@ class TrunkSettings:
     """The expiry to ask for where calls come by our registration; 0: there is none to be made."""
     prack: bool = False
     """Whether it may have us acknowledge that it rings (RFC 3262)."""
+    terms: SideTerms = ANY_TERMS
+    """What it is offered: encryption and codecs."""
     srv: bool = False
     """Whether SRV records say where `host` is reached (RFC 3263)."""
 

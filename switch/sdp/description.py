@@ -46,6 +46,10 @@ class Media:
     rtcp_host: str = ""
     rtcp_port: int = 0
     mux: bool = False
+    crypto: bool = False
+    """Whether it names keys of SRTP (a=crypto, RFC 4568)."""
+    dtls: bool = False
+    """Whether its keys may come by DTLS (RFC 5763)."""
 
     @property
     def relayed(self) -> bool:
@@ -139,9 +143,11 @@ def parse(body: bytes) -> Description:
     if len(media) > MAX_MEDIA:
         raise Malformed(488, "Too many media")
     session_host, session_direction = _scan(session, None)
+    fingerprint = any(line.startswith("a=fingerprint:") for line in session)
     for section in media:
         host, direction = _scan(section.lines, section)
         section.host = host or session_host
+        section.dtls = fingerprint or any(line.startswith("a=fingerprint:") for line in section.lines)
         section.direction = direction or session_direction or "sendrecv"
         if section.port and not section.host:
             raise Malformed(400, "SDP without connection address")
@@ -179,6 +185,8 @@ def _scan(lines: list[str], section: Media | None) -> tuple[str, str]:
             host = host or _connection_host(line)
         elif line[2:] in DIRECTIONS and line[0] == "a":
             direction = line[2:]
+        elif section is not None and line.startswith("a=crypto:"):
+            section.crypto = True
         elif section is not None and line.startswith("a=rtcp"):
             if line == "a=rtcp-mux":
                 section.mux = True

@@ -35,12 +35,16 @@ class Baresip:
         tone_hz: int = 440,
         transport: str = "udp",
         trust: Path | None = None,
+        encryption: str = "",
+        record: bool = False,
     ) -> None:
+        """`trust` is a certificate file; `encryption` one of its kinds of media encryption; with `record` a
+        phone keeps what it hears, too."""
         directory.mkdir()
         self.log = directory / "baresip.log"
         self._recordings = directory / "recordings"
         self._recordings.mkdir()
-        recorder = [] if at is None else ["module sndfile.so", f"snd_path {self._recordings}"]
+        recorder = [] if at is None and not record else ["module sndfile.so", f"snd_path {self._recordings}"]
         self._control = HOST, free_port(HOST)
         control = [f"ctrl_tcp_listen {HOST}:{self._control[1]}", "module_app ctrl_tcp.so"]
         config = [*_config(at or (HOST, free_port(HOST)), tone_hz), *control, *recorder]
@@ -51,6 +55,9 @@ class Baresip:
             f"{server[0]}:{server[1]};transport={transport}",
             f"auth_user={user};auth_pass={user}-secret;regint=60",
         )
+        if encryption:
+            config.append("module srtp.so")
+            proof = f"{proof};mediaenc={encryption}"
         codecs = "PCMA"
         if at is not None:
             domain, proof, codecs = f"{at[0]}:{at[1]}", "regint=0", "PCMA,PCMU"
@@ -108,7 +115,7 @@ class Baresip:
         return self.log.read_text(errors="replace")
 
     def heard(self) -> bytes:
-        """What it has heard as a centre, unsigned 8 bits a sample as pyVoIP has them, once the call is
+        """What it has heard, unsigned 8 bits a sample as pyVoIP has them, once the call is
         over."""
         (path,) = self._recordings.glob("*dec.wav")
         with wave.open(str(path)) as file:

@@ -199,6 +199,8 @@ class Party:
         """What to do with a call that comes in; without it the call is only taken note of, with a 100."""
         self.on_message: Callable[[Sip], bool] | None = None
         """Sees every message first; true when it has dealt with it."""
+        self.srtp = False
+        """Whether it offers SRTP, and takes nothing else for it."""
         self.acks_refusals = True
         self.dead = False
         self.registered = False

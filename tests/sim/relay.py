@@ -19,6 +19,8 @@ class Session:
 
     ports: dict[int, tuple[int, int]] = field(default_factory=dict)
     aims: dict[tuple[int, int], tuple[str, int]] = field(default_factory=dict)
+    keys: dict[tuple[int, int], list[str]] = field(default_factory=dict)
+    """SRTP by stream and side: suite, the relay's key, the party's."""
     silence_ms: int = 0
     watch: int = 0
 
@@ -101,8 +103,9 @@ class VirtualRelay:
                 int(),
                 str() | None,
                 int(clock_rate),
+                *keys,
             ] if number == session and side in (0, 1) and clock_rate > 0:
-                self._aim(session, stream, side, (host, port))
+                self._aim(session, stream, side, (host, port), keys[0] if keys else [])
             case ["tone", number, int(stream), int(side), int(duration_ms), dict(codecs)] if (
                 number == session and side in (0, 1) and duration_ms >= 0 and _playable(codecs)
             ):
@@ -144,6 +147,16 @@ class VirtualRelay:
             0,
         )
 
+    def keys_at(self, port: int) -> list[str]:
+        """What a port encrypts with; nothing where it does not."""
+        held = self.sessions[self.session_of(port)]
+        return next(
+            held.keys.get((stream, side), [])
+            for stream, pair in held.ports.items()
+            for side, one in enumerate(pair)
+            if one == port
+        )
+
     @property
     def ports(self) -> list[int]:
         """Every port that is open."""
@@ -160,10 +173,11 @@ class VirtualRelay:
             return
         self.sessions.setdefault(session, Session()).ports[stream] = ports
 
-    def _aim(self, session: int, stream: int, side: int, target: tuple[str, int]) -> None:
+    def _aim(self, session: int, stream: int, side: int, target: tuple[str, int], keys: list[str]) -> None:
         held = self.sessions.get(session)
         if held is not None and stream in held.ports:
             held.aims[stream, side] = target
+            held.keys[stream, side] = keys
         elif session not in self._gone:
             self.complaints.append(f"session {session} stream {stream} is aimed before it is open")
 

@@ -13,6 +13,7 @@ from typing import Any
 from rating.calendar import BRUSSELS
 from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_S, EndCall, LiftMeasures
+from switch.sdp.terms import Srtp
 from switch.settings import CallLimits
 from tests.sim import bills
 from tests.sim.auditor import Auditor
@@ -45,7 +46,7 @@ STARTS_S = (
 BUNDLES_S = (0, 7, 25, 60, 120_000)
 CHOICES = ("none", "none", "0.05", "0.20", "0.60")
 """Caps, in euros with VAT."""
-MEDIA = MediaSettings({4: MEDIA_HOST}, {4: MEDIA_HOST}, silence_ms=12_000)
+MEDIA = MediaSettings({4: MEDIA_HOST}, {4: MEDIA_HOST}, silence_ms=12_000, srtp=Srtp.ACCEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,9 @@ def simulate(seed: int, **changes: Any) -> Verdict:
     auditor, witness = Auditor(world), Witness(world)
     traffic = Traffic(world, random)
     world.machine.start()
+    keys = Random(f"keys {seed}")
+    for party in world.parties.values():
+        party.srtp = bool(party.password) and keys.random() < 0.4
     traffic.start(random.randint(6, 18), STORM_MS)
     for at_ms in _moments(random, weather.restarts):
         world.later(at_ms * NS_PER_S // 1000, lambda: _cut(world, auditor, random))

@@ -3,10 +3,11 @@ out of turn."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tests.sim.text import Sip, address_in, digest_answer, direction_of, media_in, mirrored, sdp
+from tests.sim.text import Sip, address_in, crypto_of, digest_answer, direction_of, media_in, mirrored, sdp
 
 if TYPE_CHECKING:
     from tests.sim.parties import Asked, Party, Served
@@ -45,6 +46,12 @@ class Talk:
         self.remote_tag = ""
         self.remote_target = ""
         self.port = party.world.media_port()
+        self.crypto = (
+            ("1", b64encode(party.token("k").rjust(30).encode()[-30:]).decode()) if party.srtp else ("", "")
+        )
+        """Tag and key of ours; empty without SRTP."""
+        self.told_key = ""
+        """The switch's."""
         self._asked: Asked | None = None
         self._served: Served | None = None
         self._modifying: Asked | None = None
@@ -470,12 +477,17 @@ class Talk:
     def _sdp(self, direction: str) -> str:
         self._sdp_version += 1
         party = self.party
-        return sdp(party.mark, party.address.host, self.port, self._sdp_version, direction)
+        return sdp(party.mark, party.address.host, self.port, self._sdp_version, direction, self.crypto)
 
     def _take(self, body: str, *, agreed: bool = True) -> None:
         """A description has come; a phone speaks once it knows where to, and not before."""
         if body:
             self.offers.append(body)
+            tag, self.told_key = crypto_of(body)
+            if not self.told_key and not self._offered and len(self.offers) == 1:
+                self.crypto = ("", "")  # whoever offers decides
+            if tag != self.crypto[0] or ("SAVP" in body) != bool(tag):
+                self.party.faults.append(f"SRTP {tag!r}, not {self.crypto[0]!r}")
             self.agreed = body if agreed else self.agreed
             if self._served is None and not self.over:
                 self._speak()

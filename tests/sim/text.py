@@ -187,8 +187,19 @@ def _md5(text: str) -> str:
     return hashlib.md5(text.encode()).hexdigest()
 
 
-def sdp(mark: str, host: str, port: int, version: int, direction: str = "sendrecv") -> str:
-    """A session description with one audio stream."""
+SUITE = "AES_CM_128_HMAC_SHA1_80"
+
+
+def sdp(
+    mark: str,
+    host: str,
+    port: int,
+    version: int,
+    direction: str = "sendrecv",
+    crypto: tuple[str, str] = ("", ""),
+) -> str:
+    """A session description with one audio stream, with SRTP where there are tag and key of a `crypto`."""
+    tag, key = crypto
     return "\r\n".join(
         [
             "v=0",
@@ -196,12 +207,19 @@ def sdp(mark: str, host: str, port: int, version: int, direction: str = "sendrec
             f"s={mark}",
             f"c=IN IP4 {host}",
             "t=0 0",
-            f"m=audio {port} RTP/AVP 8 0 101",
+            f"m=audio {port} RTP/{'SAVP' if key else 'AVP'} 8 0 101",
             "a=rtpmap:101 telephone-event/8000",
+            *([f"a=crypto:{tag} {SUITE} inline:{key}"] if key else []),
             f"a={direction}",
             "",
         ]
     )
+
+
+def crypto_of(body: str) -> tuple[str, str]:
+    """Tag and key of a description with SRTP; ('', '') of one without."""
+    match = re.search(rf"RTP/SAVP .*\r\na=crypto:(\d+) {SUITE} inline:(\S+)", body, re.DOTALL)
+    return (match[1], match[2]) if match else ("", "")
 
 
 def direction_of(body: str) -> str:

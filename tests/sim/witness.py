@@ -96,6 +96,11 @@ class Witness:
                 session, there = call_of.anchor.session, relay.session_of(talk.media_target[1])
                 if session in relay.sessions and there != session:
                     self.problems.append(f"{party.name} speaks to session {there} in {talk.call_id}")
+                keys = relay.keys_at(talk.media_target[1]) if there else []
+                if keys and keys[1:] != [talk.told_key, talk.crypto[1]]:
+                    self.problems.append(f"{party.name} has other keys than the relay in {talk.call_id}")
+                if there and bool(keys) != bool(talk.crypto[1]):
+                    self.problems.append(f"the relay has keys {keys} for {party.name} in {talk.call_id}")
 
     # --- afterwards ----------------------------------------------------------------------------------------
 

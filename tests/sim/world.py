@@ -23,6 +23,7 @@ from switch.ports import NS_PER_MS, NS_PER_S, Address, Listener, Moment
 from switch.record import Cdr
 from switch.routing.lines import Line
 from switch.routing.trunks import TrunkSettings
+from switch.sdp.terms import SideTerms, Srtp
 from switch.settings import CallLimits, Settings
 from switch.sip.auth import Account, ha1
 from tests.sim.machine import Machine
@@ -92,6 +93,7 @@ def settings(weather: Weather = CALM, **changes: Any) -> Settings:
             sources=(ip_network(HOSTS[name]),) if name == "reserve" else (),
             credentials=TRUNK_PASSWORD if name == "reserve" else None,
             probe_ns=30 * NS_PER_S,
+            terms=SideTerms(Srtp.ACCEPT),
         )
         for name in ("carrier", "reserve")
     )
@@ -100,7 +102,7 @@ def settings(weather: Weather = CALM, **changes: Any) -> Settings:
         advertised={},
         domain=DOMAIN,
         realm=REALM,
-        media=MediaSettings({4: MEDIA_HOST}, {4: MEDIA_HOST}, silence_ms=60_000),
+        media=MediaSettings({4: MEDIA_HOST}, {4: MEDIA_HOST}, silence_ms=60_000, srtp=Srtp.ACCEPT),
         media_ports=(20_000, 20_000 + 2 * weather.relay_pairs),
         tariffs=book,
         emergency=directory,

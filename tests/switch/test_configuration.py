@@ -25,6 +25,7 @@ from switch.ports import NS_PER_MS, NS_PER_S, Address, Listener
 from switch.routing.bans import BanSettings
 from switch.routing.registrar import RegistrarLimits
 from switch.routing.trunks import TrunkSettings
+from switch.sdp.terms import SideTerms, Srtp
 from switch.settings import CallLimits, Settings
 from switch.sip.auth import ha1
 from switch.sip.transaction.wire import Timing
@@ -54,6 +55,7 @@ MEDIA: dict[str, Any] = {
     "relays": 3,
     "silence_s": 17,
     "learn": "any",
+    "srtp": "offer",
 }
 CALLS: dict[str, Any] = {
     "ring_s": 21,
@@ -94,6 +96,8 @@ TRUNK: dict[str, Any] = {
     "prefixes": ["+33", "+49"],
     "international": True,
     "psap": True,
+    "srtp": "require",
+    "codecs": ["PCMA", "opus"],
 }
 PROMPTS = Prompts({("nl", "congestion"): Prompt("/prompts/nl/congestion.wav", 2500)})
 NOT_FOR_THE_CORE = {
@@ -150,6 +154,7 @@ def test_every_field_arrives() -> None:
             silence_ms=17_000,
             learn_any=True,
             barred=barred,
+            srtp=Srtp.OFFER,
         ),
         media_ports=(20_000, 20_999),
         tariffs=book,
@@ -167,6 +172,7 @@ def test_every_field_arrives() -> None:
                 prefixes=("+33", "+49"),
                 international=True,
                 psap=True,
+                terms=SideTerms(Srtp.REQUIRE, frozenset({"PCMA", "OPUS"})),
             ),
         ),
         limits=CallLimits(

@@ -155,7 +155,9 @@ MEDIA = st.lists(
 @given(MEDIA, st.sampled_from([4, 6]))
 def test_any_description_we_pass_on_is_read(media: list[tuple[str, int, str, str]], family: int) -> None:
     hosts = {4: HERE.host, 6: "2001:db8::1"}
-    anchor = Anchor(1, PortPool(40_000, 40_100, Chance()), MediaSettings(hosts, hosts, 0), lambda _: None)
+    anchor = Anchor(
+        1, PortPool(40_000, 40_100, Chance()), MediaSettings(hosts, hosts, 0), Chance(), lambda _: None
+    )
     anchor.place(1, "192.0.2.9" if family == 4 else "2001:db8::9")
     head = SDP[: SDP.index("m=")]
     text = head + "".join(f"m={kind} {port} {proto} 8\r\na={way}\r\n" for kind, port, proto, way in media)

@@ -36,7 +36,7 @@ class Studio:
         )
         if "silence_ms" in settings:
             media = MediaSettings(media.hosts, media.advertised, silence_ms=0)
-        self.anchor = Anchor(SESSION, self.pool, media, self.orders.append)
+        self.anchor = Anchor(SESSION, self.pool, media, Chance(), self.orders.append)
 
     def taken(self) -> list[list[object]]:
         """The orders since the last time, without the session they all name."""
@@ -303,7 +303,7 @@ def test_a_new_callee_is_not_aimed_at_where_the_last_one_was(studio: Studio) -> 
 def test_a_family_we_have_no_address_of_is_not_used() -> None:
     orders: list[Relay] = []
     settings = MediaSettings(hosts={4: V4}, advertised={4: V4}, silence_ms=0)
-    anchor = Anchor(SESSION, PortPool(40_000, 40_099, Chance()), settings, orders.append)
+    anchor = Anchor(SESSION, PortPool(40_000, 40_099, Chance()), settings, Chance(), orders.append)
     anchor.place(CALLER, "2001:db8::9")
     anchor.relay(CALLER, body(5004))
     assert orders[0].command[3] == V4
@@ -592,7 +592,7 @@ def test_one_who_holds_is_answered_alone_and_told_nothing(studio: Studio) -> Non
 def test_a_caller_of_ipv6_is_answered_alone_where_there_is_nothing_else() -> None:
     orders: list[Relay] = []
     settings = MediaSettings(hosts={6: V6}, advertised={6: V6}, silence_ms=0)
-    anchor = Anchor(SESSION, PortPool(40_000, 40_099, Chance()), settings, orders.append)
+    anchor = Anchor(SESSION, PortPool(40_000, 40_099, Chance()), settings, Chance(), orders.append)
     anchor.place(CALLER, "2001:db8::9")
     answer = anchor.answer_alone(body(5004, "2001:db8::9"))
     assert f"c=IN IP6 {V6}" in lines_of(answer)

@@ -38,7 +38,7 @@ def test_a_caller_without_a_called_party_hears_the_prompt(payload_type: int, cod
         def order(order: Order) -> None:
             relay.tell(*order.command)
 
-        anchor = Anchor(7, PortPool(first, first + 3, Chance()), settings, order)
+        anchor = Anchor(7, PortPool(first, first + 3, Chance()), settings, Chance(), order)
         anchor.place(0, HOST)
         offer = f"v=0\no=- 1 1 IN IP4 {HOST}\ns=-\nc=IN IP4 {HOST}\nt=0 0\n"
         answer = anchor.answer_alone(f"{offer}m=audio {caller.port} RTP/AVP {payload_type}\n".encode())

@@ -259,6 +259,7 @@ def test_report_of_a_side_that_never_sent(relay: Relay, session: int) -> None:
         "jitter": 0,
         "jitter_ms": 0,
         "strangers": 0,
+        "unauthentic": 0,
         "overruns": 0,
         "ssrc_changes": 0,
     }
