@@ -16,6 +16,7 @@ from switch.call.admission import Admission, Refusal
 from switch.call.attempts import NETWORK, NO_ANSWER
 from switch.call.context import CallContext
 from switch.call.counted import line_name, sent_on_name
+from switch.call.exchange import key_of
 from switch.call.help_log import HelpLog
 from switch.call.incoming import IncomingLeg
 from switch.call.leg import Leg
@@ -173,10 +174,7 @@ class Call:
                 if (other := self.other(leg)) is not None:
                     other.cancel_modify()
             case ev.Info():
-                if (other := self.other(leg)) is not None:
-                    other.info(event)
-                else:
-                    leg.answer_request(event.number, 480)
+                self._on_info(leg, event)
             case ev.InfoAnswered():
                 if (other := self.other(leg)) is not None:
                     other.answer_request(event.number, event.status)
@@ -188,6 +186,16 @@ class Call:
                 self._on_unheard(leg)
             case ev.Lost():
                 self._on_lost(leg, event)
+
+    def _on_info(self, leg: Leg, event: ev.Info) -> None:
+        """A key goes into the media where the other party hears it there, all else on as it is."""
+        other = self.other(leg)
+        if other is None:
+            leg.answer_request(event.number, 480)
+        elif (pressed := key_of(event)) is not None and self.anchor.press(self.side(other), *pressed):
+            leg.answer_request(event.number, 200)
+        else:
+            other.info(event)
 
     def end(self, flag: str, *, cause: int = NORMAL, silent_ms: int = 0, reason: str = "") -> None:
         """The switch ends the call: limit, lost media (nothing was heard for `silent_ms`), shutdown,

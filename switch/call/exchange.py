@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from switch.call.events import Refer, Replaces
+from switch.call.events import Info, Refer, Replaces
 from switch.malformed import Malformed
 from switch.sip.message import Request, Response
 from switch.sip.transaction.client import ClientTransaction
@@ -17,6 +17,10 @@ from switch.sip.uri import parse_name_addr, parse_uri
 
 if TYPE_CHECKING:
     from switch.call.leg import Leg
+
+KEYS = "0123456789*#ABCD"
+KEY_MS = 160
+"""How long a key is down of which nobody says how long."""
 
 FRAGMENT_TYPE = "message/sipfrag;version=2.0"
 """RFC 3420: how far a REFER has come, as the status line of the response that came."""
@@ -49,6 +53,24 @@ def _replaces(text: str) -> Replaces:
         return Replaces(call_id, tags["to-tag"], tags["from-tag"])
     except KeyError as error:
         raise Malformed(400, "Bad Replaces") from error
+
+
+def key_of(event: Info) -> tuple[str, int] | None:
+    """The key that an INFO says is pressed, and for how many milliseconds; None for anything else.
+
+    `application/dtmf-relay` has rows of `Signal=` and `Duration=`, `application/dtmf` the key alone; no
+    standard says so, but every make of phone does.
+    """
+    kind = event.content_type.partition(";")[0].strip().lower()
+    if kind not in ("application/dtmf-relay", "application/dtmf") or len(event.body) > 100:
+        return None
+    rows = event.body.decode("latin-1").split()
+    told = dict(row.upper().partition("=")[::2] for row in rows)
+    key = told.get("SIGNAL", "") if kind.endswith("relay") else "".join(rows[:1]).upper()
+    duration = told.get("DURATION", "")
+    if len(key) != 1 or key not in KEYS:
+        return None
+    return key, int(duration) if duration.isascii() and duration.isdigit() and len(duration) < 6 else KEY_MS
 
 
 class RefreshUser:

@@ -263,6 +263,19 @@ class Anchor:
                 played = True
         return played
 
+    def press(self, side: int, key: str, duration_ms: int) -> bool:
+        """Let the party on `side` hear a key that the other one presses, as a telephone event; whether it can
+        (RFC 4733)."""
+        for stream, sections in enumerate(self._sections if self.open else ()):
+            hearing, pressing = sections[side], sections[1 - side]
+            if hearing is None or hearing.held or not hearing.relayed or not (pressing and pressing.relayed):
+                continue
+            if (event_type := hearing.event_type) >= 0:
+                rate = hearing.clock_rate
+                self._command(["press", self.session, stream, side, event_type, rate, key, duration_ms])
+                return True
+        return False
+
     def say(self, side: int, prompt_path: str, times: int = 1) -> bool:
         """Let the party on `side` hear the recording at `prompt_path` in place of the other one, `times`
         times over (0: until hushed), instead of a sound that is playing; whether it can.
@@ -423,8 +436,9 @@ class Anchor:
             keying = self._keyings.get((stream, which))
             keys = keying.keys if keying is not None else None
             aim = [one.host, one.port, rtcp_host, rtcp_port, self._learn[which], one.clock_rate]
-            if keys is not None:
-                aim.append(keys)
+            event_type = one.event_type
+            if keys is not None or event_type >= 0:
+                aim += [keys, event_type]
             if self._aimed.get((stream, which)) != aim:
                 self._point(stream, which, aim)
 

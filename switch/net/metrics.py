@@ -63,6 +63,7 @@ _RELAY_COUNTERS = {
     "send_errors": "Packets the kernel refused to send.",
     "tones": "Warning tones played.",
     "announcements": "Prompts and ringback tones begun.",
+    "keys": "Keys told by INFO that became telephone events.",
     "restarts": "Relay processes that died and were replaced.",
     "cpu_us": "Processor time of the relays in microseconds.",
 }

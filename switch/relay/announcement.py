@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from switch.relay.recording import Recording
 from switch.relay.rtp import HEADER_SIZE
-from switch.relay.sound import PACKET_SAMPLES, Sound
+from switch.relay.sound import PACKET_SAMPLES, Sound, of_g711
 
 
 class Announcement(Sound):
@@ -26,7 +26,7 @@ class Announcement(Sound):
     __slots__ = ("_at", "_octets", "_played", "_times")
 
     def __init__(self, codecs: Mapping[int, str], recording: Recording, times: int) -> None:
-        super().__init__(codecs)
+        super().__init__(of_g711(codecs))
         if times < 0:
             raise ValueError(f"{times} times")
         self._octets = recording.octets(codecs[self._payload_type])
@@ -38,9 +38,10 @@ class Announcement(Sound):
         """Whether it was heard often enough."""
         return self._played == self._times != 0
 
-    def fill(self, packet: memoryview) -> bool:
+    def fill(self, packet: memoryview) -> int | None:
         """RTP does not pass, and RFC 5761 section 4 tells RTCP from it."""
-        return len(packet) < HEADER_SIZE or packet[0] & 0xC0 != 0x80 or packet[1] & 0x60 == 0x40
+        passes = len(packet) < HEADER_SIZE or packet[0] & 0xC0 != 0x80 or packet[1] & 0x60 == 0x40
+        return len(packet) if passes else None
 
     def beat(self, now_ns: int, beats: int) -> bytes:
         """The next packet of it."""

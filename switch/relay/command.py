@@ -5,10 +5,12 @@ To the relay (`session` and `stream` are integers, `side` 0 for the caller and 1
 
     ["open", session, stream, host0, port0, host1, port1, rtcp] bind the RTP ports, and with `rtcp`
         the RTCP ports one above
-    ["aim", session, stream, side, host, port, rtcp_host, rtcp_port, learn_host, clock_rate, keys] the
-        side's signalled addresses (rtcp_port 0: on the RTP port, RFC 5761); `learn_host` as in
-        `switch.relay.latch`; `clock_rate` in Hz may be left out: 8000; 0: no RTP, any packet passes;
-        `keys` may be left out: RTP; [suite, our key, its key]: SRTP (`switch.relay.srtp`)
+    ["aim", session, stream, side, host, port, rtcp_host, rtcp_port, learn_host, clock_rate, keys,
+        event_type] the side's signalled addresses (rtcp_port 0: on the RTP port, RFC 5761);
+        `learn_host` as in `switch.relay.latch`;
+        `clock_rate` in Hz may be left out: 8000; 0: no RTP, any packet passes;
+        `keys` may be left out: RTP; [suite, our key, its key]: SRTP (`switch.relay.srtp`);
+        `event_type` may be left out, or -1: the payload type in which the side takes telephone events
     ["tone", session, stream, side, duration_ms, {payload_type: codec}] the party on `side` hears a
         warning tone in place of the other party for so long, rounded up to a packet of 20 ms; instead of
         a sound that is running; 0: no more. The payload types (decimal strings, as JSON wants it) are those
@@ -20,6 +22,8 @@ To the relay (`session` and `stream` are integers, `side` 0 for the caller and 1
         running. Payload types as for "tone". A file that cannot be played is answered by an "error" and
         changes nothing (`switch.relay.announcement`)
     ["say", session, stream, side, {}, "", 0] no more of it
+    ["press", session, stream, side, event_type, clock_rate, key, duration_ms] the party on `side` hears a
+        key that the other one presses (`switch.relay.keys`), after those that were ordered before
     ["watch", session, silence_ms]    tell when nothing came for so long; 0: no more
     ["peek", session]                 answered by ["peek", session, streams]
     ["close", session]                frees the ports, answered by ["report", session, streams]
@@ -45,6 +49,9 @@ from switch.relay.table import Table
 LARGEST = 65_536  # bytes of one message
 AT_ONCE = 64  # commands taken per wake-up, so that media goes on while many calls are set up
 BACKLOG = 10_000  # messages kept for a parent that does not read; beyond it the oldest go
+
+_TOLD = {"aim": 10, "press": 6}
+"""How much of such a command may be repeated in an error."""
 
 REFUSALS = (LookupError, OSError, OverflowError, TypeError, ValueError)
 
@@ -140,13 +147,25 @@ class Channel:
                 if not (learn is None or isinstance(learn, str)):
                     raise TypeError("learn_host is a string or null")
                 clock_rate = rest[0] if rest else 8000
-                keys = _keys(rest[1]) if len(rest) > 1 else None
+                keys = _keys(rest[1]) if rest[1:2] not in ([], [None]) else None
+                event_type = int(rest[2]) if len(rest) > 2 else -1
                 at, rtcp_at = (host, port), (rtcp_host, rtcp_port)
-                table.aim(session, stream, side, at, rtcp_at, learn, clock_rate, keys)
+                table.aim(session, stream, side, at, rtcp_at, learn, clock_rate, keys, event_type)
             case ["tone", int(session), int(stream), int(side), int(duration_ms), dict(codecs)]:
                 table.play(session, stream, side, duration_ms, _named(codecs), now_ns)
             case ["say", int(session), int(stream), int(side), dict(codecs), str(path), int(times)]:
                 table.say(session, stream, side, _named(codecs), path, times, now_ns)
+            case [
+                "press",
+                int(session),
+                int(stream),
+                int(side),
+                int(event_type),
+                int(rate),
+                str(key),
+                int(duration_ms),
+            ]:
+                table.press(session, stream, side, event_type, rate, key, duration_ms, now_ns)
             case ["watch", int(session), int(silence_ms)]:
                 table.watch(session, silence_ms, now_ns)
             case ["peek", int(session)]:
@@ -170,8 +189,8 @@ def _keys(said: Any) -> Keys:
 
 
 def _shown(command: Any) -> str:
-    """A command as it may be told: the keys stay here."""
-    known = command[:10] if isinstance(command, list) and command[:1] == ["aim"] else command
+    """A command as it may be told: keys of SRTP and keys pressed stay here."""
+    known = command[: _TOLD.get(command[0], 10)] if isinstance(command, list) and command else command
     return str(known)[:200]
 
 

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from switch.relay.latch import Latch
+from switch.relay.rtcp import Reports
 from switch.relay.rtp import Reception
 from switch.relay.sound import Sound
 from switch.relay.srtp import RTCP_HEADER_SIZE, Srtp, Unauthentic
@@ -44,6 +45,7 @@ class Port(Latch):
         "other_packets",
         "read_line",
         "reception",
+        "reports",
         "rtcp_exit",
         "rtp_exit",
         "send_errors",
@@ -74,6 +76,7 @@ class Port(Latch):
         self.srtp: Srtp | None = None
         self.unauthentic = 0  # packets that were not encrypted with the party's key, or were here before
         self.reception = Reception()
+        self.reports = Reports()
         self.other_packets = 0  # RTCP, and keep-alives too short for RTP
         self.other_ns = 0
         self.any_packet = False  # of a medium that is no RTP, such as T.38
@@ -156,8 +159,12 @@ class Port(Latch):
         first = packet[0] if size else 0
         if first & 0xC0 != 0x80 and not (first < 4 or 20 <= first < 64):
             return None  # neither RTP, RTCP, STUN nor DTLS (RFC 7983): nobody sends SIP through here
-        is_rtcp = size >= RTCP_HEADER_SIZE and packet[1] & 0x60 == 0x40
-        return self.rtcp_exit if is_rtcp else self.rtp_exit
+        if size < RTCP_HEADER_SIZE or packet[1] & 0x60 != 0x40:
+            return self.rtp_exit
+        way_out = self.rtcp_exit
+        if way_out is not None:
+            self.reports.read(packet, size, now_ns, way_out.reports)
+        return way_out
 
     def last_ns(self) -> int:
         """When a packet of any kind last came from the party; 0: never."""
@@ -183,8 +190,11 @@ class Port(Latch):
         return self.open(packet, source.recv_into(packet))
 
     def _send_sound(self, packet: memoryview) -> int:
-        if self.sound is not None and not self.sound.fill(packet):
-            return 0
+        if self.sound is not None:
+            size = self.sound.fill(packet)
+            if size is None:
+                return 0
+            packet = packet[:size]
         return self.send(packet)
 
     def _socket(self) -> socket.socket:

@@ -37,6 +37,8 @@ class Reception:
         "_ssrc",
         "bytes",
         "clock_rate",
+        "event_mark",
+        "events",
         "first_ns",
         "last_ns",
         "packets",
@@ -50,6 +52,9 @@ class Reception:
         self.first_ns = 0
         self.last_ns = 0
         self.ssrc_changes = 0
+        self.event_mark = -1
+        """The second octet of a packet that begins a telephone event (RFC 4733 section 2.3.5)."""
+        self.events = 0
         self._ssrc = -1
         self._expected = -1  # highest sequence number + 1, so 1..65536: a wrap takes the slow way
         self._cycles = 0
@@ -67,6 +72,8 @@ class Reception:
         self.packets += 1
         self.bytes += size
         self.last_ns = now_ns
+        if packet[1] == self.event_mark:
+            self.events += 1
         sequence = packet[2] << 8 | packet[3]
         if sequence == self._expected:
             self._expected = sequence + 1

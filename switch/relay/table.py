@@ -17,6 +17,7 @@ from typing import Any
 
 from switch.relay.announcement import Announcement
 from switch.relay.beat import Beat
+from switch.relay.keys import Pressed
 from switch.relay.port import Port, address_of, is_local, is_unspecified
 from switch.relay.recording import Shelf
 from switch.relay.sound import Sound
@@ -37,6 +38,8 @@ class Stream:
         self.rtp = rtp
         self.rtcp = rtcp
         for side in (0, 1):
+            if rtcp:
+                rtcp[side].reports = rtp[side].reports
             rtp[side].rtp_exit = rtp[1 - side]
             self.lead_rtcp_to(side, rtcp[side] if rtcp else None)
 
@@ -125,9 +128,11 @@ class Table:
         learn_host: str | None,
         clock_rate: int,
         keys: Keys | None = None,
+        event_type: int = -1,
     ) -> None:
         """Set the addresses a side signalled; RTCP port 0: on the RTP port. With `keys` it has SRTP, which
-        goes on where it was if they are the same as before.
+        goes on where it was if they are the same as before. It takes telephone events as `event_type`; -1:
+        not at all.
 
         Raises LookupError, OSError or ValueError, and then leaves everything as it was.
         """
@@ -149,6 +154,7 @@ class Table:
         for each in (port, held.rtcp[side]) if held.rtcp else (port,):
             each.encrypt(srtp)
         port.reception.clock_rate = clock_rate or 8000
+        held.rtp[1 - side].reception.event_mark = 0x80 | event_type if event_type >= 0 else -1
         port.any_packet = clock_rate == 0
         if port.any_packet:  # from speech to fax (T.38): that is no place for RTP of ours
             self.beat.stop(port)
@@ -221,6 +227,29 @@ class Table:
             raise ValueError(f"{path} {error}") from None
         self._start(port, Announcement(codecs, recording, times), now_ns)
         self._past["announcements"] += 1
+
+    def press(
+        self,
+        session: int,
+        stream: int,
+        side: int,
+        event_type: int,
+        rate: int,
+        signal: str,
+        duration_ms: int,
+        now_ns: int,
+    ) -> None:
+        """Let the party on `side` hear a key that the other one presses, as a telephone event; not where that
+        one sends such events itself. Raises LookupError or ValueError, and then changes nothing."""
+        port, other = self._port(session, stream, side), self._port(session, stream, 1 - side)
+        if other.reception.events:
+            return
+        playing = port.sound if isinstance(port.sound, Pressed) else None
+        pressed = playing or Pressed(event_type, rate, other.reception, now_ns)
+        pressed.press(signal, duration_ms)
+        if playing is None:
+            self._start(port, pressed, now_ns)
+        self._past["keys"] += 1
 
     def watch(self, session: int, silence_ms: int, now_ns: int) -> None:
         """Report once when nothing came for `silence_ms` from now on; 0: no more. Raises LookupError."""
@@ -318,6 +347,7 @@ COUNTERS = (
     "send_errors",
     "tones",
     "announcements",
+    "keys",
 )
 
 
@@ -350,6 +380,10 @@ def _side_stats(stream: Stream, side: int, opened_ns: int) -> SideStats:
         "unauthentic": sum(each.unauthentic for each in both),
         "overruns": sum(each.overruns() for each in both),
         "ssrc_changes": reception.ssrc_changes,
+        "events": reception.events,
+        "rtt_ms": port.reports.rtt_ms,
+        "reported_lost": port.reports.lost,
+        "reported_jitter_ms": port.reports.jitter * 1000 // reception.clock_rate,
     }
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from switch.relay.rtp import HEADER_SIZE, Reception
-from switch.relay.sound import PACKET_SAMPLES, Sound
+from switch.relay.sound import PACKET_SAMPLES, Sound, of_g711
 
 PERIOD = 40  # samples until the wave repeats
 QUIET_NS = 60_000_000  # nothing from the other party for so long: the relay sends packets itself
@@ -34,7 +34,7 @@ class Tone(Sound):
     __slots__ = ("_began_ns", "_ends_ns", "_spoken", "_waves")
 
     def __init__(self, codecs: Mapping[int, str], spoken: Reception, now_ns: int, ends_ns: int) -> None:
-        super().__init__(codecs)
+        super().__init__(of_g711(codecs))
         self._waves = {payload_type: WAVES[codec] for payload_type, codec in codecs.items()}
         self._spoken = spoken
         self._began_ns = now_ns
@@ -44,18 +44,18 @@ class Tone(Sound):
         """Whether its time has passed."""
         return now_ns >= self._ends_ns
 
-    def fill(self, packet: memoryview) -> bool:
+    def fill(self, packet: memoryview) -> int | None:
         """Put the tone in place of the samples of a packet, if it has any; all packets pass."""
         if len(packet) < HEADER_SIZE or packet[0] & 0xC0 != 0x80:
-            return True
+            return len(packet)
         wave = self._waves.get(packet[1] & 0x7F)
         if wave is None:
-            return True
+            return len(packet)
         begin, end = (HEADER_SIZE, len(packet)) if packet[0] == 0x80 else _payload(packet)
         if begin < end:
             phase = int.from_bytes(packet[4:8]) % PERIOD
             packet[begin:end] = wave[phase : phase + end - begin]
-        return True
+        return len(packet)
 
     def beat(self, now_ns: int, beats: int) -> bytes | None:
         """A packet of the relay's own; None while the other party is heard."""

@@ -29,6 +29,8 @@ _HIDDEN = (
 )
 UNSPECIFIED = ("0.0.0.0", "::")
 _STATIC = {0: "PCMU/8000", 8: "PCMA/8000"}
+_DYNAMIC = re.compile(r"9[6-9]|1[01]\d|12[0-7]", re.ASCII)
+"""Payload types that a=rtpmap alone names (RFC 3551 section 6)."""
 _HOST = re.compile(r"[0-9a-z.:_\-]+\Z")
 
 
@@ -93,6 +95,18 @@ class Media:
             if name in ("PCMA", "PCMU") and rate in ("8000", "8000/1"):
                 found[payload_type] = name
         return found
+
+    @property
+    def event_type(self) -> int:
+        """The payload type in which its sender takes telephone events (RFC 4733) at the clock of its first
+        format; -1: in none."""
+        wanted, formats = f"telephone-event/{self.clock_rate}", self.formats.split()
+        for line in self.lines:
+            if line.startswith("a=rtpmap:"):
+                payload_type, _, encoding = line[9:].partition(" ")
+                if encoding.strip().lower() == wanted and payload_type in formats:
+                    return int(payload_type) if _DYNAMIC.fullmatch(payload_type) else -1
+        return -1
 
     @property
     def held(self) -> bool:

@@ -127,3 +127,11 @@ def phones() -> Iterator[MakePhone]:
     yield start
     for phone in started:
         phone.close()
+
+
+@pytest.fixture
+def voice(tmp_path: Path) -> str:
+    """A second of A-law for SIPp to play again and again."""
+    path = tmp_path / "voice.al"
+    path.write_bytes(bytes(range(160)) * 50)
+    return str(path)

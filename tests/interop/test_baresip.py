@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.interop.conftest import MakeBaresip
+from tests.interop.network import free_port
 from tests.interop.server import DESK, Server, wait_for
 from tests.interop.sipp import SippRunner
 
@@ -78,3 +79,16 @@ def test_is_called_by_a_trunk(server: Server, sipp: SippRunner, make_baresip: Ma
     assert sides["caller"]["packets"] > 50
     assert sides["callee"]["packets"] > 50
     server.assert_at_rest()
+
+
+def test_hears_a_key_that_was_told_by_info(
+    server: Server, sipp: SippRunner, make_baresip: MakeBaresip, voice: str
+) -> None:
+    """As a telephone event, in the other party's own stream."""
+    called = make_baresip("dect")
+    wait_for(lambda: server.metric("registrations") == 1, "a registration")
+    where = server.network.host(11), free_port(server.network.host(11))
+    sipp.run("keys", where, "-d", "1500", user="desk", to="022345678", keys={"voice": voice})
+    called.says(r"received event: '5' \(end=1\)")
+    assert server.new_record()["outcome"] == "answered"
+    assert server.metric("relay_keys_total") == 1

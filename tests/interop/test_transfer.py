@@ -4,7 +4,6 @@ each other (R-POL-02, R-POL-11)."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -42,14 +41,6 @@ def dect(server: Server, sipp: SippRunner) -> Iterator[Place]:
     sipp.run("register", phone, user="dect", keys={"expires": "60"})
     yield phone
     sipp.run("register-end", phone, user="dect")
-
-
-@pytest.fixture
-def voice(tmp_path: Path) -> str:
-    """A second of A-law for SIPp to play again and again."""
-    path = tmp_path / "voice.al"
-    path.write_bytes(bytes(range(160)) * 50)
-    return str(path)
 
 
 def uri(server: Server, number: str) -> str:

@@ -75,6 +75,8 @@ class VirtualRelay:
         self.announcements: list[Announcement] = []
         self.hushed: list[tuple[int, int]] = []
         """The session and side of each announcement that was called off."""
+        self.pressed: list[tuple[int, int, str]] = []
+        """Session, side that hears it, and key."""
         self._random = random
         self._later = later
         self._tell = tell
@@ -103,9 +105,9 @@ class VirtualRelay:
                 int(),
                 str() | None,
                 int(clock_rate),
-                *keys,
+                *more,
             ] if number == session and side in (0, 1) and clock_rate > 0:
-                self._aim(session, stream, side, (host, port), keys[0] if keys else [])
+                self._aim(session, stream, side, (host, port), more[0] or [] if more else [])
             case ["tone", number, int(stream), int(side), int(duration_ms), dict(codecs)] if (
                 number == session and side in (0, 1) and duration_ms >= 0 and _playable(codecs)
             ):
@@ -122,6 +124,18 @@ class VirtualRelay:
                 if self._plays(session, stream):
                     said = Announcement(session, side, self._now_ns(), path, times, codecs)
                     self.announcements.append(said)
+            case [
+                "press",
+                number,
+                int(stream),
+                int(side),
+                int(event_type),
+                int(rate),
+                str(key),
+                int(duration_ms),
+            ] if number == session and side in (0, 1) and event_type >= 0 and rate and duration_ms > 0:
+                if self._plays(session, stream):
+                    self.pressed.append((session, side, key))
             case ["watch", number, int(silence_ms)] if number == session:
                 self._watch(session, silence_ms)
             case ["close", number] if number == session:

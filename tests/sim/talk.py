@@ -392,12 +392,16 @@ class Talk:
         if self._modifying is not None and not self._modifying.done:
             self.party.cancel(self._modifying)
 
-    def info(self, body: str = "Signal=5\r\nDuration=160\r\n") -> None:
-        """Application data, here a key press."""
+    def press(self, key: str = "5", ms: int = 160) -> None:
+        """A key, as phones tell it that do not in RTP."""
+        self.info(f"Signal={key}\r\nDuration={ms}\r\n", "application/dtmf-relay")
+
+    def info(self, body: str = "<media_control/>", kind: str = "application/media_control+xml") -> None:
+        """Application data (RFC 5168 by default)."""
         if self.over or not self.up:
             return
         self._cseq += 1
-        request = self._request("INFO", [("Content-Type", "application/dtmf-relay")], body, typed=True)
+        request = self._request("INFO", [("Content-Type", kind)], body, typed=True)
         self.party.request(
             request,
             lambda response: self._hear(f"info-{response.status if response is not None else 'timeout'}"),

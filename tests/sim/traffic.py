@@ -186,7 +186,7 @@ class Traffic:
         """What a party does in a call, whether the call is up by then or not."""
         random, party = self.random, talk.party
         acts: list[Callable[[], None]] = [talk.hold, talk.resume, talk.info, lambda: talk.modify(offer=False)]
-        acts += [talk.modify, talk.cancel_modify]
+        acts += [talk.modify, talk.cancel_modify, talk.press]
         acts += [talk.update, lambda: talk.update("sendonly"), lambda: talk.update("sendrecv")]
         if self._sends_on:
             acts += [lambda: self._transfer(talk)] * 3

@@ -81,7 +81,7 @@ STEPS: list[Step] = [
     answered(183, "INVITE", SDP),
     answered(200, "INVITE", SDP),
     inside("ACK", 2),
-    inside("INFO", 3, "Signal=1", **{"Content-Type": "application/dtmf-relay"}),
+    inside("INFO", 3, "<media_control/>", **{"Content-Type": "application/media_control+xml"}),
     answered(200, "INFO", ""),
     inside("INVITE", 4, HELD, **TYPE),
     answered(200, "INVITE", SDP.replace("sendrecv", "recvonly")),

@@ -41,7 +41,7 @@ def read(data: bytes) -> Read:
         assert message.content_type is not None
         assert message.content_type.mime_type in (
             "application/sdp",
-            "application/dtmf-relay",
+            "application/media_control+xml",
             "multipart/mixed",
         )
     return message

@@ -8,6 +8,7 @@ from switch.malformed import Malformed
 from switch.media.anchor import Anchor, MediaSettings, NoPorts
 from switch.media.port_pool import PortPool
 from switch.ports import Relay
+from switch.sdp.description import parse
 from tests.switch.sip.support import Chance
 
 V4, V6, PUBLIC = "192.0.2.1", "2001:db8::1", "203.0.113.1"
@@ -535,7 +536,7 @@ def test_the_switch_answers_alone_and_the_caller_can_hear_it(studio: Studio) -> 
     answer = studio.anchor.answer_alone(offer)
     opened, aimed = studio.taken()
     assert opened[:3] == ["open", 0, V4]
-    assert aimed == ["aim", 0, CALLER, "10.0.0.5", 5004, "10.0.0.5", 5005, "10.0.0.5", 8000]
+    assert aimed == ["aim", 0, CALLER, "10.0.0.5", 5004, "10.0.0.5", 5005, "10.0.0.5", 8000, None, 101]
     assert answer.decode() == (
         f"v=0\r\no=- {2 * SESSION + 1} 1 IN IP4 {PUBLIC}\r\ns=-\r\nc=IN IP4 {PUBLIC}\r\nt=0 0\r\n"
         f"m=audio {opened[3]} RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\n"
@@ -604,3 +605,32 @@ def test_when_ports_run_out_nobody_is_answered_alone() -> None:
     with pytest.raises(NoPorts):
         studio.anchor.answer_alone(body(5004))
     assert studio.taken() == []
+
+
+def test_a_key_goes_to_who_takes_telephone_events(studio: Studio) -> None:
+    events = ("a=rtpmap:8 PCMA/8000", "a=rtpmap:101 telephone-event/8000")
+    studio.anchor.relay(CALLER, body(5004))
+    answer = body(6004, "10.0.1.9", *events).replace(b"RTP/AVP 8", b"RTP/AVP 8 101")
+    studio.anchor.relay(CALLEE, answer)
+    assert studio.of("aim")[-1][7:] == [8000, None, 101]
+    assert studio.anchor.press(CALLEE, "5", 160)
+    assert studio.taken() == [["press", 0, CALLEE, 101, 8000, "5", 160]]
+    assert not studio.anchor.press(CALLER, "5", 160), "he takes none"
+    studio.anchor.relay(CALLEE, answer + b"a=inactive\r\n")
+    assert not studio.anchor.press(CALLEE, "5", 160), "he holds the call"
+
+
+@pytest.mark.parametrize(
+    ("lines", "event_type"),
+    [
+        (("a=rtpmap:101 telephone-event/8000",), 101),
+        (("a=rtpmap:101 Telephone-Event/8000 ",), 101),
+        (("a=rtpmap:101 telephone-event/48000",), -1),
+        (("a=rtpmap:102 telephone-event/8000",), -1),
+        (("a=rtpmap:8 telephone-event/8000",), -1),
+        ((), -1),
+    ],
+)
+def test_the_payload_type_of_telephone_events(lines: tuple[str, ...], event_type: int) -> None:
+    text = body(5004, "10.0.0.5", *lines).replace(b"RTP/AVP 8", b"RTP/AVP 8 101")
+    assert parse(text).media[0].event_type == event_type

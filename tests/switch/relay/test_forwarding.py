@@ -262,6 +262,10 @@ def test_report_of_a_side_that_never_sent(relay: Relay, session: int) -> None:
         "unauthentic": 0,
         "overruns": 0,
         "ssrc_changes": 0,
+        "events": 0,
+        "rtt_ms": -1,
+        "reported_lost": -1,
+        "reported_jitter_ms": -1,
     }
 
 

@@ -34,7 +34,7 @@ def packet(kind: int = PCMA, timestamp: int = 0, payload: bytes = bytes(160), fi
 
 def filled(data: bytes, playing: Tone | None = None) -> bytes:
     buffer = bytearray(data)
-    assert (playing or tone()).fill(memoryview(buffer)), "a tone holds nothing back"
+    assert (playing or tone()).fill(memoryview(buffer)) == len(data), "a tone holds nothing back"
     return bytes(buffer)
 
 

@@ -1,0 +1,48 @@
+"""Keys that a phone tells by INFO: into the media where they are heard, on as INFO where they are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scenarios.scene import Scene, answers
+
+
+@pytest.mark.parametrize("presses", ["alice", "bob"])
+def test_a_key_goes_into_the_media(world: Scene, presses: str) -> None:
+    alice, bob = world.phone("alice"), world.phone("bob")
+    world.up(alice, bob)
+    parties = {"alice": alice, "bob": bob}
+    parties[presses].talk.press("7", 100)
+    world.run(500)
+    assert "info-200" in parties[presses].talk.heard
+    assert alice.talk.infos == bob.talk.infos == []
+    (pressed,) = world.machine.relay.pressed
+    assert pressed[1:] == (1 if presses == "alice" else 0, "7")
+    alice.talk.bye()
+    world.rest()
+
+
+def test_a_key_in_a_call_for_help(world: Scene) -> None:
+    """R-EMG-07: the centre answers with a key menu."""
+    alice, (centre, _) = world.phone("alice"), world.centres()
+    answers(centre, 500)
+    call = alice.invite("112")
+    world.run(2000)
+    call.press("1")
+    world.run(500)
+    assert [key for _, _, key in world.machine.relay.pressed] == ["1"]
+    call.bye()
+    world.rest()
+
+
+def test_a_party_on_hold_hears_no_key(world: Scene) -> None:
+    alice, bob = world.phone("alice"), world.phone("bob")
+    world.up(alice, bob)
+    bob.talk.hold()
+    world.run(500)
+    alice.talk.press()
+    world.run(500)
+    assert world.machine.relay.pressed == []
+    assert bob.talk.infos == ["Signal=5\r\nDuration=160\r\n"]
+    alice.talk.bye()
+    world.rest()
