@@ -31,6 +31,7 @@ from switch.net.operator import OperatorError, OperatorListener
 from switch.net.relays import RelayPool
 from switch.net.resolver import Resolver
 from switch.net.store import Store
+from switch.net.strain import Strain
 from switch.net.streams import PlainChannel, StreamLimits, StreamListener
 from switch.net.tls import Certificates, TlsError
 from switch.net.trace import Trace, messages_of
@@ -53,9 +54,10 @@ from switch.ports import (
     RelayDied,
     RelayMessage,
     StopCalls,
+    Strained,
 )
 
-LAG_EVERY_S = 0.5
+SWEEP_EVERY_S = 0.5
 GOODBYE_S = 2.0
 """How long the last BYEs may take when the switch stops."""
 
@@ -99,7 +101,6 @@ class App:
         self.store = store
         self.log = log
         self.clock = clock or SystemClock()
-        self.loop_lag_s = 0.0
         self.http_port = 0
         self.listeners: list[UdpListener | StreamListener] = []
         self.certificates: Certificates | None = None
@@ -115,7 +116,8 @@ class App:
         self._resolver: Resolver | None = None
         self._http: HttpListener | None = None
         self._operator: OperatorListener | None = None
-        self._lag_task: asyncio.Task[None] | None = None
+        self._strain: Strain | None = None
+        self._sweep_task: asyncio.Task[None] | None = None
         self._stopping = False
 
     # --- up -------------------------------------------------------------------------------------------------
@@ -192,7 +194,11 @@ class App:
         registry.register(AppCollector(self))
         self._http = HttpListener(registry, self._why_not_ready)
         self.http_port = await self._http.start(config.admin.host, config.admin.port)
-        self._lag_task = asyncio.get_running_loop().create_task(self._look_after(), name="lag")
+        self._sweep_task = asyncio.get_running_loop().create_task(self._sweep(), name="sweep")
+        self._strain = Strain(
+            [one for one in self.listeners if isinstance(one, UdpListener)], self._on_strain
+        )
+        self._strain.start()
         if config.notices.webhook is not None:
             secret = config.notices.secret
             self.webhook = Webhook(
@@ -292,9 +298,11 @@ class App:
         for part in (self._http, self._resolver, self.webhook, self.auditor):
             if part is not None:
                 await part.close()
-        if self._lag_task is not None:
-            self._lag_task.cancel()
-            await asyncio.gather(self._lag_task, return_exceptions=True)
+        if self._strain is not None:
+            await self._strain.close()
+        if self._sweep_task is not None:
+            self._sweep_task.cancel()
+            await asyncio.gather(self._sweep_task, return_exceptions=True)
         for listener in self.listeners:
             await listener.close()
         await self._relays.close()
@@ -469,11 +477,17 @@ class App:
         }
         levels.get(note.event, self.log.debug)(note.event, **note.facts)
 
-    async def _look_after(self) -> None:
-        """How late a short sleep ends: what everything else waits for, too. And forget what is old."""
-        loop = asyncio.get_running_loop()
+    async def _sweep(self) -> None:
+        """Forget what was said too long ago."""
         while True:
-            due = loop.time() + LAG_EVERY_S
-            await asyncio.sleep(LAG_EVERY_S)
-            self.loop_lag_s = max(0.0, loop.time() - due)
+            await asyncio.sleep(SWEEP_EVERY_S)
             self.trace.sweep(self.clock.moment())
+
+    @property
+    def loop_lag_s(self) -> float:
+        """How late the event loop last ran: what everything else waits for, too."""
+        return self._strain.lag_s if self._strain is not None else 0.0
+
+    def _on_strain(self, strained: Strained) -> None:
+        self.driver.feed(strained)
+        self.log.warning("strained", now=strained.now, lag_s=round(self.loop_lag_s, 3))

@@ -27,6 +27,7 @@ from switch.ports import NS_PER_MS, NS_PER_S, Address, Listener
 from switch.provision.zones import read_zones
 from switch.routing.bans import BanSettings
 from switch.routing.lines import Line
+from switch.routing.overload import OverloadSettings
 from switch.routing.registrar import RegistrarLimits
 from switch.routing.trunks import TrunkSettings
 from switch.sdp.terms import SideTerms, Srtp
@@ -140,6 +141,7 @@ def settings_of(configuration: Configuration) -> Settings:
             sip.register_max_s,
             sip.register_default_s,
             listed_only=config.lines.devices == "listed",
+            spread_percent=sip.register_spread_percent,
         ),
         bans=BanSettings(
             enabled=config.bans.enabled,
@@ -151,6 +153,7 @@ def settings_of(configuration: Configuration) -> Settings:
             burst=config.bans.flood_burst,
             proof_ns=(sip.register_max_s + LATE_S) * NS_PER_S,
         ),
+        overload=OverloadSettings(calls.max_rate),
         timing=Timing(sip.t1_ms * NS_PER_MS, sip.t2_ms * NS_PER_MS, sip.t4_ms * NS_PER_MS),
         nonce_ttl_s=sip.nonce_ttl_s,
         algorithms={**dict(sip.digest), "wss": sip.digest.ws},

@@ -55,6 +55,7 @@ from switch.ports import (
     RelayDied,
     RelayMessage,
     StopCalls,
+    Strained,
     TargetsResolved,
     ThresholdCrossed,
     Traced,
@@ -66,6 +67,7 @@ from switch.routing.bans import Bans
 from switch.routing.door import Door
 from switch.routing.identity import Identity
 from switch.routing.lines import Line, LineTable
+from switch.routing.overload import Overload
 from switch.routing.registrar import Registrar
 from switch.routing.services import ServiceTable
 from switch.routing.trunks import Trunks
@@ -122,8 +124,16 @@ class Switch:
             lines=self.lines,
             bans=self.bans,
         )
-        self.door = Door(self.endpoint, self.identity, self.bans, self._is_for_help)
-        self.registrar = Registrar(settings.registrar, self._append)
+        self.overload = Overload(settings.overload, entropy)
+        self.door = Door(
+            self.endpoint,
+            self.identity,
+            self.bans,
+            self.overload,
+            is_for_help=self._is_for_help,
+            is_centre=self._is_centre,
+        )
+        self.registrar = Registrar(settings.registrar, entropy, self._append)
         self.fraud = FraudDesk(
             rules=settings.fraud,
             holidays=settings.tariffs.calendar.holidays,
@@ -222,8 +232,12 @@ class Switch:
     def _receive(self, event: Input) -> None:
         match event:
             case Datagram():
-                if not (self.bans.shut and self.door.ignores(event.flow, event.data)):
-                    self.endpoint.receive(event.flow, event.data)
+                flow, data = event.flow, event.data
+                if self.bans.shut and self.door.ignores(flow, data):
+                    return
+                if self.overload.limits and self.door.puts_off(flow, data):
+                    return
+                self.endpoint.receive(flow, data)
             case FlowFailed():
                 self.counters["send_failed"] += 1
                 self.endpoint.flow_failed(event.data)
@@ -236,6 +250,8 @@ class Switch:
                 self._on_relay_died(event)
             case TargetsResolved():
                 self.trunks.resolved(event.trunk, event.targets)
+            case Strained():
+                self.overload.strained = event.now
             case JournalState():
                 self._journal_full = event.full
             case EndCall():
@@ -330,6 +346,7 @@ class Switch:
         self.identity.algorithms = settings.algorithms
         self.registrar.limits = settings.registrar
         self.bans.replace(settings.bans)
+        self.overload.replace(settings.overload)
         self.trunks.replace(settings.trunks)
 
     def restore(
@@ -503,6 +520,11 @@ class Switch:
         """Whether a Request-URI asks for an emergency service, with a code before the number or without."""
         service = self.gate.service_of(uri)
         return service is not None and service.is_emergency
+
+    def _is_centre(self, flow: Flow) -> bool:
+        """Whether a flow is that of an emergency centre that calls back (R-EMG-09)."""
+        trunk = self.trunks.admitted_from(flow)
+        return trunk is not None and trunk.settings.psap
 
     def _is_trusted(self, host: str) -> bool:
         """Whether no ban is for this host: a carrier, a gateway to a centre, a customer's own equipment."""

@@ -134,6 +134,13 @@ class JournalState:
 
 
 @dataclass(frozen=True, slots=True)
+class Strained:
+    """Whether more comes in than is done; then new calls and registrations are put off."""
+
+    now: bool
+
+
+@dataclass(frozen=True, slots=True)
 class EndCall:
     """An operator ends a call."""
 
@@ -180,6 +187,7 @@ Input = (
     | RelayMessage
     | RelayDied
     | JournalState
+    | Strained
     | EndCall
     | EndLine
     | LiftBans

@@ -14,6 +14,7 @@ from switch.fraud.rules import Rule
 from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_S, Address, Listener
 from switch.routing.bans import BanSettings
+from switch.routing.overload import OverloadSettings
 from switch.routing.registrar import RegistrarLimits
 from switch.routing.trunks import TrunkSettings
 from switch.sip.transaction.wire import Timing
@@ -52,6 +53,7 @@ class Settings:
     limits: CallLimits = field(default_factory=CallLimits)
     registrar: RegistrarLimits = field(default_factory=RegistrarLimits)
     bans: BanSettings = field(default_factory=BanSettings)
+    overload: OverloadSettings = field(default_factory=OverloadSettings)
     timing: Timing = field(default_factory=Timing)
     nonce_ttl_s: int = 300
     algorithms: Mapping[str, tuple[str, ...]] = field(

@@ -244,6 +244,7 @@ class Sip(Model):
     register_min_s: Seconds = 60
     register_max_s: Seconds = 3600
     register_default_s: Seconds = 3600
+    register_spread_percent: Annotated[int, Field(ge=0, le=50)] = 10
     t1_ms: Annotated[int, Field(ge=10, le=10_000)] = 500
     t2_ms: Annotated[int, Field(ge=10, le=60_000)] = 4000
     t4_ms: Annotated[int, Field(ge=10, le=60_000)] = 5000
@@ -346,7 +347,8 @@ class Media(Model):
 
 class Calls(Model):
     """Limits of calls: `ring_s` to lines, `no_answer_s` to trunks, `max_s` once answered (R-LIM-01). Before a
-    call is cut, `warning_tone` says who hears so. With `announce` a phone is told in words why its call is
+    call is cut, `warning_tone` says who hears so. Of new calls at most `max_rate` a second are taken, 0: as
+    many as come; the rest is put off with 503. With `announce` a phone is told in words why its call is
     refused.
 
     At a stop the switch waits for running calls, at most `stop_wait_s`, or ends them.
@@ -358,6 +360,7 @@ class Calls(Model):
     warning_tone: Literal["caller", "called", "both", "none"] = "caller"
     max_calls: Count = 2000
     max_per_line: Count = 2
+    max_rate: Annotated[int, Field(ge=0, le=100_000)] = 0
     announce: bool = False
     stop: Literal["wait", "end"] = "wait"
     stop_wait_s: SecondsOrOff = 30

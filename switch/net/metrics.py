@@ -35,7 +35,11 @@ class Observed(Protocol):
     driver: Driver
     journal: Journal
     listeners: list[UdpListener | StreamListener]
-    loop_lag_s: float
+
+    @property
+    def loop_lag_s(self) -> float:
+        """How late the event loop last ran."""
+
     trace: Trace
     webhook: Webhook | None
     auditor: Auditor | None
@@ -264,9 +268,22 @@ class AppCollector(Collector):
         yield known
         yield from self._transports()
         yield from self._trace()
+        yield from self._overload()
         yield _gauge(
             "belswitch_event_loop_lag_seconds", "How late the event loop last ran.", self._app.loop_lag_s
         )
+
+    def _overload(self) -> Iterator[Metric]:
+        overload = self._app.core.overload
+        refused = CounterMetricFamily(
+            "belswitch_overload_refused",
+            "Calls and registrations put off, since there was too much to do.",
+            labels=["method"],
+        )
+        for method, count in overload.refused.items():
+            refused.add_metric([method], count)
+        yield refused
+        yield _gauge("belswitch_strained", "Whether more comes in than is done.", int(overload.strained))
 
     def _transports(self) -> Iterator[Metric]:
         dropped, ended, there = Counter[str](), Counter[str](), Counter[str]()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,9 @@ READ_SIZE = 65_535
 AT_ONCE = 32
 """Datagrams read in one turn of the event loop; timers, records and media wait no longer than that."""
 BUFFER = 4 * 1024 * 1024
+SO_MEMINFO = (
+    55  # asm-generic/socket.h: bytes that wait to be read, and how many may; not in the socket module
+)
 
 
 class UdpListener:
@@ -71,6 +75,12 @@ class UdpListener:
         except (OSError, OverflowError, ValueError) as error:
             return FlowFailed(flow, data, str(error))
         return None
+
+    @property
+    def backlog(self) -> float:
+        """How full the receive buffer is, 0 to 1, as the kernel counts it."""
+        words = array("I", self._sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 8))
+        return words[0] / words[1] if len(words) == 2 and words[1] else 0.0
 
     async def close(self) -> None:
         """Stop reading and free the port."""

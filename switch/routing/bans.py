@@ -132,7 +132,7 @@ class Bans:
             return
         source = self.source(remote.host)
         score = self._sources.find(source)
-        if score is None and self._is_spared(remote.host):
+        if score is None and self.spares(remote.host):
             return
         score = self._sources.touch(source, now_ns)
         full_ns = score.full_ns = (score.full_ns if score.full_ns > now_ns else now_ns) + self._token_ns
@@ -150,7 +150,7 @@ class Bans:
             return
         self.request(remote, now_ns)
         source = self.source(remote.host)
-        if self._proofs.is_home(source, now_ns) or self._is_spared(remote.host):
+        if self._proofs.is_home(source, now_ns) or self.spares(remote.host):
             return
         pair = (source, user[:LONGEST_USER])
         challenges = self._open.get(pair)
@@ -164,7 +164,7 @@ class Bans:
 
     def failed(self, remote: Address, user: str, now_ns: int) -> None:
         """A wrong digest; it takes a token, too."""
-        if not self.settings.enabled or self._is_spared(remote.host):
+        if not self.settings.enabled or self.spares(remote.host):
             return
         self.request(remote, now_ns)
         source = self.source(remote.host)
@@ -202,7 +202,7 @@ class Bans:
             rule = "flood"
         else:
             return ""
-        return "" if self._is_spared(remote.host) else rule
+        return "" if self.spares(remote.host) else rule
 
     def dropped(self, remote: Address, rule: str, now_ns: int) -> None:
         """A datagram was dropped because of `rule`; going on like that makes it worse."""
@@ -216,7 +216,7 @@ class Bans:
         while `held`."""
         source = self.source(remote.host)
         pair = (source, user[:LONGEST_USER])
-        if self._proofs.holds(remote, now_ns, pair[1]) or self._is_spared(remote.host):
+        if self._proofs.holds(remote, now_ns, pair[1]) or self.spares(remote.host):
             return False
         if pair in self._pending or source in self._pending:
             self.counters["ignored_slowed"] += 1
@@ -435,7 +435,7 @@ class Bans:
         self.counters["evicted"] += 1
         self._left(pair, score)
 
-    def _is_spared(self, host: str) -> bool:
+    def spares(self, host: str) -> bool:
         if self._spared(host):
             return True
         if not self.settings.trusted:

@@ -1,4 +1,5 @@
-"""The door: what becomes of a datagram and of a request whose sender is banned (`switch.routing.bans`).
+"""The door: what becomes of a datagram and of a request whose sender is banned (`switch.routing.bans`), or
+that comes when there is too much to do (`switch.routing.overload`).
 
 A ban stops new business of ordinary kind only. A call for help gets through from anywhere (R-EMG-04), known
 by its Request-URI before anything is parsed; so does whatever belongs to a dialog or transaction that lives.
@@ -11,8 +12,9 @@ from collections.abc import Callable
 from switch.ports import Flow
 from switch.routing.bans import Bans
 from switch.routing.identity import Challenge, Denied, Identity, Unproven
+from switch.routing.overload import Overload
 from switch.sip.endpoint import Endpoint
-from switch.sip.glance import request_line
+from switch.sip.glance import has_credentials, request_line
 from switch.sip.message import Request
 
 CALLS_FOR_HELP = frozenset({"INVITE", "ACK", "CANCEL"})
@@ -21,12 +23,22 @@ CALLS_FOR_HELP = frozenset({"INVITE", "ACK", "CANCEL"})
 
 class Door:
     """Stands between the network and the endpoint, and answers whoever proved nothing. `is_for_help` tells a
-    call for help by its Request-URI, as whoever admits it does."""
+    call for help by its Request-URI, as whoever admits it does, and `is_centre` an emergency centre that
+    calls back."""
 
     def __init__(
-        self, endpoint: Endpoint, identity: Identity, bans: Bans, is_for_help: Callable[[str], bool]
+        self,
+        endpoint: Endpoint,
+        identity: Identity,
+        bans: Bans,
+        overload: Overload,
+        *,
+        is_for_help: Callable[[str], bool],
+        is_centre: Callable[[Flow], bool],
     ) -> None:
         self._is_for_help = is_for_help
+        self._is_centre = is_centre
+        self._overload = overload
         self._endpoint = endpoint
         self._identity = identity
         self._bans = bans
@@ -45,6 +57,26 @@ class Door:
             return False
         self._bans.dropped(flow.remote, rule, now_ns)
         return True
+
+    def puts_off(self, flow: Flow, data: bytes) -> bool:
+        """Whether a datagram is refused unparsed since there is too much to do. To be asked only while
+        `Overload.limits`."""
+        method, uri = request_line(data)
+        if method not in ("INVITE", "REGISTER", "ACK") or self._endpoint.expects(data):
+            return False
+        if method != "REGISTER" and (self._is_for_help(uri) or self._is_centre(flow)):
+            return False
+        if method == "ACK":
+            return True  # of a refusal that was not read
+        retry_s = self._overload.refuses(
+            method,
+            flow.remote.host,
+            proven=has_credentials(data) or self._bans.spares(flow.remote.host),
+            now_ns=self._endpoint.timers.now.mono_ns,
+        )
+        if retry_s:
+            self._endpoint.refuse_unread(flow, data, retry_s)
+        return retry_s > 0
 
     def stranger(self, flow: Flow, kind: str) -> None:
         """A message that belongs to nothing and proves nothing (`Endpoint.on_stray` has the kinds)."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from switch.malformed import Malformed
-from switch.ports import NS_PER_S, Address, Append, BindingRemoved, BindingSaved, Flow, Moment
+from switch.ports import NS_PER_S, Address, Append, BindingRemoved, BindingSaved, Entropy, Flow, Moment
 from switch.provision.devices import is_listed
 from switch.routing.lines import Line
 from switch.sip.headers import parse_small_number
@@ -61,6 +61,8 @@ class RegistrarLimits:
     max_s: int = 3600
     default_s: int = 3600
     listed_only: bool = False
+    spread_percent: int = 0
+    """By how much an expiry is shortened at random, so that phones that came back together do not stay so."""
 
 
 class UnlistedDevice(Malformed):
@@ -73,8 +75,9 @@ class UnlistedDevice(Malformed):
 class Registrar:
     """All bindings. Expired ones are dropped when their line is looked at and by `sweep`."""
 
-    def __init__(self, limits: RegistrarLimits, append: Callable[[Append], None]) -> None:
+    def __init__(self, limits: RegistrarLimits, entropy: Entropy, append: Callable[[Append], None]) -> None:
         self.limits = limits
+        self._entropy = entropy
         self._append = append
         self._bindings: dict[str, dict[str, Binding]] = {}
         self._over: dict[Flow, set[tuple[str, str]]] = {}
@@ -209,7 +212,7 @@ class Registrar:
         expires_s = parse_small_number(address.params.get("expires"), default_s, 1 << 31)
         if 0 < expires_s < self.limits.min_s:
             raise Malformed(423, "Interval Too Brief")
-        expires_s = min(expires_s, self.limits.max_s)
+        expires_s = self._spread(min(expires_s, self.limits.max_s))
         kept = "".join(
             f";{name}"
             if content is None
@@ -231,6 +234,11 @@ class Registrar:
             seen_ns=now.wall_ns,
             instance=(address.params.get("+sip.instance") or ""),
         )
+
+    def _spread(self, expires_s: int) -> int:
+        """Up to so much less, but never less than what may be asked for."""
+        most_s = min(expires_s * self.limits.spread_percent // 100, expires_s - self.limits.min_s)
+        return expires_s - self._entropy.below(most_s + 1) if most_s > 0 else expires_s
 
     def _check_devices(
         self, line: Line, bindings: dict[str, Binding], changes: list[Binding], request: Request, now: Moment

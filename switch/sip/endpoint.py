@@ -247,6 +247,14 @@ class Endpoint:
             respond(request, status, tag=tag, fields=fields, reason=reason, body=body),
         )
 
+    def refuse_unread(self, flow: Flow, data: bytes, retry_s: int) -> None:
+        """Answer a new request with 503 without parsing it; one that cannot be answered so is dropped."""
+        tag = hashlib.blake2b(data[: glance.HEAD], digest_size=8).hexdigest()
+        field = f"Retry-After: {retry_s}"
+        answer = glance.refusal(data, flow.remote, "503 Service Unavailable", tag, field)
+        if answer is not None:
+            self.transmit(flow, answer)
+
     def refuse_method(self, request: Request, flow: Flow) -> None:
         """A method that is not served here: 405 where it is known, 501 where it is not (section 8.2.1)."""
         self.reply(request, flow, 405 if request.method in _KNOWN_METHODS else 501, fields={"Allow": [ALLOW]})

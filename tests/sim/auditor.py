@@ -38,6 +38,8 @@ class Attempt:
     """Whether it came from a line or carrier that the switch knew at that time."""
     status: int = 0
     journal_full: bool = False
+    put_off: bool = False
+    """Whether it was refused unread, which leaves no record."""
 
     @property
     def dialled(self) -> str:
@@ -124,6 +126,7 @@ class Auditor:
         attempt.status = response.status
         core = self.world.machine.core
         attempt.journal_full = core is not None and core._journal_full
+        attempt.put_off = bool(response.get("Retry-After")) and not response.get("Reason")
         if response.status < 300:
             side = self.sides.setdefault(response.call_id, Side(hop.target.host, self.world.machine.lives))
             side.confirmed_ns = hop.at_ns
@@ -225,8 +228,8 @@ class Auditor:
         for attempt in self.attempts.values():
             if attempt.status in (401, 407, 422) or not attempt.known:
                 continue
-            if attempt.uri.lower().startswith("urn:service:test."):
-                continue  # a rehearsal calls nobody
+            if attempt.put_off or attempt.uri.lower().startswith("urn:service:test."):
+                continue  # it was not read; a rehearsal calls nobody
             if not attempt.status:
                 if attempt.life == self.world.machine.lives:
                     self.problems.append(f"never answered: INVITE {attempt.uri} from {attempt.host}")

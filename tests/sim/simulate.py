@@ -12,7 +12,8 @@ from typing import Any
 
 from rating.calendar import BRUSSELS
 from switch.media.anchor import MediaSettings
-from switch.ports import NS_PER_S, EndCall, LiftMeasures
+from switch.ports import NS_PER_S, EndCall, LiftMeasures, Strained
+from switch.routing.overload import OverloadSettings
 from switch.sdp.terms import Srtp
 from switch.settings import CallLimits
 from tests.sim import bills
@@ -87,6 +88,7 @@ def simulate(seed: int, **changes: Any) -> Verdict:
         tariffs=with_bundle(tables()[0], bundle_s),
         limits=LIMITS,
         media=MEDIA,
+        overload=OverloadSettings(weather.max_rate),
         **changes,
     )
     auditor, witness = Auditor(world), Witness(world)
@@ -108,6 +110,9 @@ def simulate(seed: int, **changes: Any) -> Verdict:
         world.later(at_ms * NS_PER_S // 1000, lambda: _reload(world, random))
     for at_ms in _moments(random, weather.operator):
         world.later(at_ms * NS_PER_S // 1000, lambda: _end_some_call(world, random))
+    for at_ms in _moments(random, weather.strains):
+        world.later(at_ms * NS_PER_S // 1000, lambda: world.machine.feed(Strained(True)))
+        world.later((at_ms + 3000) * NS_PER_S // 1000, lambda: world.machine.feed(Strained(False)))
     world.run(STORM_MS)
     world.blow(CALM)
     while world.machine.core is None:

@@ -68,7 +68,7 @@ def test_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 def test_the_weather_has_everything() -> None:
     """Calls are answered and fail, in calm weather and in every kind of storm."""
     verdicts = [simulate(seed) for seed in range(20, 60)]
-    assert len({fault for verdict in verdicts for fault in verdict.faults}) == 15
+    assert len({fault for verdict in verdicts for fault in verdict.faults}) == 16
     assert sum(verdict.answered for verdict in verdicts) > 100
     outcomes = {cdr.outcome for verdict in verdicts for cdr in verdict.world.cdrs}
     assert outcomes == {"answered", "busy", "cancelled", "failed", "no-answer", "refused", "rejected"}

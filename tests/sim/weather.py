@@ -33,6 +33,9 @@ class Weather:
     """A new configuration and a new set of lines while calls run."""
     operator: int = 0
     """Calls that an operator ends."""
+    strains: int = 0
+    """How often more comes in than the switch says it can do."""
+    max_rate: int = 0
     relay_pairs: int = 500
     rude: int = 0
     """Parties that misbehave: no ACK, no answer to BYE, dropping dead in mid-call."""
@@ -56,6 +59,7 @@ FAULTS: dict[str, Draw] = {
     "clock-steps": lambda r: {"clock_steps": r.randint(1, 4)},
     "reloads": lambda r: {"reloads": r.randint(1, 4)},
     "operator": lambda r: {"operator": r.randint(1, 6)},
+    "strain": lambda r: {"strains": r.randint(1, 4), "max_rate": r.choice([0, 1, 1])},
     "few-ports": lambda r: {"relay_pairs": r.choice([4, 8])},
     "rude-parties": lambda r: {"rude": r.choice([50, 250])},
 }

@@ -23,6 +23,7 @@ from switch.configuration import Configuration, line_of, load, settings_of
 from switch.media.anchor import MediaSettings
 from switch.ports import NS_PER_MS, NS_PER_S, Address, Listener
 from switch.routing.bans import BanSettings
+from switch.routing.overload import OverloadSettings
 from switch.routing.registrar import RegistrarLimits
 from switch.routing.trunks import TrunkSettings
 from switch.sdp.terms import SideTerms, Srtp
@@ -44,6 +45,7 @@ SIP: dict[str, Any] = {
     "nonce_ttl_s": 111,
     "register_min_s": 31,
     "register_max_s": 3333,
+    "register_spread_percent": 20,
     "register_default_s": 1111,
     "t1_ms": 250,
     "t2_ms": 2000,
@@ -64,6 +66,7 @@ CALLS: dict[str, Any] = {
     "warning_tone": "both",
     "max_calls": 444,
     "max_per_line": 5,
+    "max_rate": 250,
     "stop": "end",
     "stop_wait_s": 9,
 }
@@ -178,7 +181,7 @@ def test_every_field_arrives() -> None:
         limits=CallLimits(
             ring_ns=21 * NS_PER_S, no_answer_ns=99 * NS_PER_S, max_s=3601, max_calls=444, warned_sides=(0, 1)
         ),
-        registrar=RegistrarLimits(31, 3333, 1111, listed_only=True),
+        registrar=RegistrarLimits(31, 3333, 1111, listed_only=True, spread_percent=20),
         bans=BanSettings(
             enabled=False,
             trusted=(ip_network("192.0.2.128/25"), ip_network("2001:db8:2::1")),
@@ -189,6 +192,7 @@ def test_every_field_arrives() -> None:
             burst=99,
             proof_ns=3393 * NS_PER_S,
         ),
+        overload=OverloadSettings(250),
         timing=Timing(250 * NS_PER_MS, 2000 * NS_PER_MS, 2500 * NS_PER_MS),
         nonce_ttl_s=111,
         algorithms={"udp": ("SHA-256", "MD5"), **dict.fromkeys(("tcp", "tls", "ws", "wss"), ("MD5",))},

@@ -10,7 +10,7 @@ from switch.malformed import Malformed
 from switch.ports import NS_PER_S, Address, Append, BindingRemoved, BindingSaved, Flow
 from switch.routing.registrar import MAX_URI, Registrar, RegistrarLimits
 from tests.switch.routing.support import make_line
-from tests.switch.sip.support import FLOW, WALL_NS, Row, at, make_request
+from tests.switch.sip.support import FLOW, WALL_NS, Chance, Row, at, make_request
 
 DESK, SOFT = "sip:alice@10.0.0.5:5060", "sip:alice@10.0.0.6:5060"
 LINE = make_line("alice", max_contacts=2)
@@ -21,7 +21,8 @@ class Office:
 
     def __init__(self, limits: RegistrarLimits | None = None) -> None:
         self.journal: list[BindingSaved | BindingRemoved] = []
-        self.registrar = Registrar(limits or RegistrarLimits(min_s=60, max_s=3600, default_s=1800), self.keep)
+        limits = limits or RegistrarLimits(min_s=60, max_s=3600, default_s=1800)
+        self.registrar = Registrar(limits, Chance(), self.keep)
         self.now_s = 0
         self._cseq = 0
 
@@ -347,3 +348,13 @@ def test_who_has_registered_again_elsewhere_stays(office: Office) -> None:
     assert office.contacts() == [DESK]
     office.register(f"<{DESK}>;expires=0", flow=fresh)
     assert not office.registrar._over
+
+
+def test_phones_that_came_together_do_not_stay_so() -> None:
+    limits = RegistrarLimits(min_s=60, max_s=3600, spread_percent=10)
+    registrar = Registrar(limits, Chance(), lambda _order: None)
+    spread = [registrar._spread(3600) for _ in range(500)]
+    assert (min(spread) < 3280, max(spread) > 3560) == (True, True)
+    assert all(3240 <= one <= 3600 for one in spread)
+    assert {registrar._spread(one) for one in (0, 60) for _ in range(50)} == {0, 60}, "never below the least"
+    assert all(60 <= registrar._spread(62) <= 62 for _ in range(50))

@@ -68,3 +68,45 @@ def test_bytes_never_raise(data: bytes) -> None:
     head = b"\nVia: " + data[:20] + b"\nCSeq: 1 BYE\ni:" + data[20:]
     glance.dialogs(head)
     glance.transaction(head)
+
+
+def test_an_answer_without_parsing() -> None:
+    data = (
+        b"INVITE sip:1@h SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5070;rport;branch=z9hG4bKa\r\n"
+        b"v: SIP/2.0/UDP 10.0.0.2\r\nf: <sip:a@h>;tag=1\r\nTo: <sip:1@h>\r\ni: c1\r\n"
+        b"CSeq: 1\r\n INVITE\r\nSubject: To: nobody\r\n\r\nTo: <sip:body@h>\r\n"
+    )
+    answer = glance.refusal(data, ("192.0.2.9", 6000), "503 Service Unavailable", "abc", "Retry-After: 3")
+    assert answer == (
+        b"SIP/2.0 503 Service Unavailable\r\n"
+        b"Via: SIP/2.0/UDP 10.0.0.1:5070;rport=6000;received=192.0.2.9;branch=z9hG4bKa\r\n"
+        b"v: SIP/2.0/UDP 10.0.0.2\r\nTo: <sip:1@h>;tag=abc\r\nf: <sip:a@h>;tag=1\r\ni: c1\r\n"
+        b"CSeq: 1\r\n INVITE\r\nRetry-After: 3\r\nContent-Length: 0\r\n\r\n"
+    )
+    parsed = parse_datagram(answer)
+    assert isinstance(parsed, Response)
+    assert (parsed.status, parsed.call_id, parsed.cseq) == (503, "c1", (1, "INVITE"))
+
+
+@pytest.mark.parametrize("missing", ["Via", "From", "To", "Call-ID", "CSeq"])
+def test_no_answer_where_a_row_is_missing(missing: str) -> None:
+    rows = ["Via: SIP/2.0/UDP h;branch=z9hG4bKa", "From: <sip:a@h>;tag=1", "To: <sip:b@h>", "Call-ID: c"]
+    rows = [row for row in [*rows, "CSeq: 1 INVITE"] if not row.startswith(missing)]
+    data = ("INVITE sip:1@h SIP/2.0\r\n" + "\r\n".join(rows) + "\r\n\r\n").encode()
+    assert (
+        glance.refusal(data, ("192.0.2.9", 6000), "503 Service Unavailable", "abc", "Retry-After: 3") is None
+    )
+
+
+@given(st.binary(max_size=400))
+def test_garbage_gets_no_answer_or_a_harmless_one(garbage: bytes) -> None:
+    answer = glance.refusal(garbage, ("192.0.2.9", 6000), "503 Service Unavailable", "abc", "Retry-After: 3")
+    assert answer is None or answer.startswith(b"SIP/2.0 503 ")
+
+
+@pytest.mark.parametrize(
+    ("row", "proof"),
+    [("Authorization: Digest x", True), ("proxy-authorization : y", True), ("X-Authorization: z", False)],
+)
+def test_credentials(row: str, proof: bool) -> None:
+    assert glance.has_credentials(f"INVITE sip:1@h SIP/2.0\r\n{row}\r\n\r\n".encode()) is proof
