@@ -1,6 +1,7 @@
 """Whether more comes in than is done: by how late the event loop runs, and how much waits in the sockets.
 
-Strain begins at once and ends only when both are small again, so that it does not flicker.
+Strain begins when that was seen twice in a row, for a single stall is no overload; it ends only when both are
+small again, so that it does not flicker.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from switch.ports import Strained
 
 EVERY_S = 0.1
 LATE_S, EARLY_S = 0.25, 0.05
+LOOKS = 2
 FULL, EMPTY = 0.25, 0.02
 """Of a socket's receive buffer. A quarter of it holds some two thousand requests, or a second's work."""
 
@@ -36,6 +38,7 @@ class Strain(Rounds):
         self._feed = feed
         self._due = 0.0
         self._strained = False
+        self._bad_looks = 0
 
     @property
     def pause_s(self) -> float:
@@ -48,7 +51,8 @@ class Strain(Rounds):
         self._due = now + EVERY_S
         backlog = max((listener.backlog for listener in self._listeners), default=0.0)
         strained = self._strained
-        if self.lag_s > LATE_S or backlog > FULL:
+        self._bad_looks = self._bad_looks + 1 if self.lag_s > LATE_S or backlog > FULL else 0
+        if self._bad_looks >= LOOKS:
             strained = True
         elif self.lag_s < EARLY_S and backlog < EMPTY:
             strained = False
