@@ -128,6 +128,10 @@ class Attempts:
             if self._admission.emergency and not self.late:
                 self.late = True  # no offer is better than no help (R-EMG-05): the centre makes one
                 self._try(stage)
+            elif stage.terms is not None and stage.terms.choosy:  # perhaps another one takes it
+                self._best = ev.Refused(error.status)
+                self._user.on_stage_over(error.status)
+                self._next()
             else:
                 self._user.on_unusable(error)
 

@@ -214,6 +214,19 @@ class Call:
             if anchor.session % workers == worker and anchor.open:
                 self._flags.append("relay-restarted")
                 anchor.reopen()
+                for side in (0, 1):
+                    self._tell_keys(anchor, side)
+
+    def _tell_keys(self, anchor: Anchor, side: int) -> None:
+        """A relay that died knew how far our keys were used: the party is told new ones, as soon as nothing
+        else is being agreed (RFC 3711 section 3.3.1)."""
+        leg = (self.a, self.b)[side]
+        if anchor is not self.anchor or leg is None or not self.talking or not anchor.has_keys(side):
+            return
+        if leg.settled:
+            leg.modify(anchor.repeat(side))
+        else:
+            self._context.timers.start(NS_PER_S, lambda: self.guard(lambda: self._tell_keys(anchor, side)))
 
     def media_failed(self, session: int) -> None:
         """The relay could not open ports for a session of this call."""

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from switch.call.leg import Leg
 
 KEYS = "0123456789*#ABCD"
+NUMBERED = {"10": "*", "11": "#", "12": "A", "13": "B", "14": "C", "15": "D"}
+"""Keys by their event codes, as some phones name them."""
+
 KEY_MS = 160
 """How long a key is down of which nobody says how long."""
 
@@ -64,10 +67,11 @@ def key_of(event: Info) -> tuple[str, int] | None:
     kind = event.content_type.partition(";")[0].strip().lower()
     if kind not in ("application/dtmf-relay", "application/dtmf") or len(event.body) > 100:
         return None
-    rows = event.body.decode("latin-1").split()
-    told = dict(row.upper().partition("=")[::2] for row in rows)
-    key = told.get("SIGNAL", "") if kind.endswith("relay") else "".join(rows[:1]).upper()
-    duration = told.get("DURATION", "")
+    rows = event.body.decode("latin-1").upper().splitlines()
+    pairs = (row.partition("=") for row in rows)
+    told = {name.strip(): value.strip() for name, _, value in pairs}
+    key = told.get("SIGNAL", "") if kind.endswith("relay") else "".join(rows[:1]).strip()
+    key, duration = NUMBERED.get(key, key), told.get("DURATION", "")
     if len(key) != 1 or key not in KEYS:
         return None
     return key, int(duration) if duration.isascii() and duration.isdigit() and len(duration) < 6 else KEY_MS

@@ -6,6 +6,8 @@ offer at a time through and goes back to what was agreed when it is declined (RF
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from switch.call import events as ev
 from switch.call.leg import Leg
 from switch.malformed import Malformed
@@ -64,27 +66,28 @@ class Negotiation:
         before = self._anchor.agreement()
         try:
             body = self._anchor.relay(number, event.sdp) if event.sdp else b""
-        except Malformed as error:
-            leg.decline(error.status)
-            return
-        except NoPorts:
-            leg.decline(488)
+        except (Malformed, NoPorts) as error:
+            self._anchor.return_to(before)
+            leg.decline(error.status if isinstance(error, Malformed) else 488)
             return
         self._asker = leg
         self._before = before
         other.modify(body)
 
     def granted(self, leg: Leg, event: ev.Modified) -> None:
-        """The 2xx of the side that was asked."""
+        """The 2xx of the side that was asked, or was told again what it knows."""
         asker, self._asker = self._asker, None
         if asker is None:
             leg.acknowledge(b"")
+            with suppress(Malformed):  # what it says now may be its old self's, and the call goes on
+                self._anchor.take(self._number(leg), event.sdp)
             return
         late = asker.awaits_offer
         try:
             body = self._anchor.relay(self._number(leg), event.sdp)
         except (Malformed, NoPorts):
             leg.acknowledge(b"")
+            self._anchor.return_to(self._before)
             asker.decline(488)
             return
         if late:

@@ -14,13 +14,16 @@ from ipaddress import ip_address
 from typing import Any
 
 from switch.malformed import Malformed
-from switch.media.keying import Agreed, Keying
+from switch.media.keying import Agreed
+from switch.media.keyring import Keyring
 from switch.media.port_pool import PortPool
 from switch.ports import Entropy, Relay
 from switch.sdp.answer import answer_alone
-from switch.sdp.codecs import kept_codecs
 from switch.sdp.description import UNSPECIFIED, Description, Media, parse, print_with
 from switch.sdp.terms import ANY_TERMS, SideTerms, Srtp
+
+EVENT_RATES = (8000, 16_000, 32_000, 48_000)
+"""Clocks in Hz at which the relay can put a key into a stream."""
 
 UNKNOWN = {4: "192.0.2.0", 6: "2001:db8::"}
 """Addresses that nobody has (RFC 5737, RFC 3849): a party is yet to be learnt from its packets."""
@@ -48,8 +51,16 @@ class MediaSettings:
     srtp: Srtp = Srtp.THROUGH
 
 
-Agreement = tuple[list[list[Media | None]], list[bool], dict[tuple[int, int], Agreed]]
-"""What both sides last said: sections by stream and side, whether each wants to talk, and the keys."""
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What both sides last said and were told: sections by stream and side, whether each wants to talk, and
+    the keys."""
+
+    sections: list[list[Media | None]]
+    talking: list[bool]
+    keys: dict[tuple[int, int], Agreed]
+    said: list[bytes]
+    bodies: list[str]
 
 
 class Anchor:
@@ -58,9 +69,8 @@ class Anchor:
     __slots__ = (
         "_aimed",
         "_bodies",
-        "_entropy",
         "_families",
-        "_keyings",
+        "_keyring",
         "_learn",
         "_listening",
         "_order",
@@ -72,7 +82,6 @@ class Anchor:
         "_sections",
         "_settings",
         "_talking",
-        "_terms",
         "_versions",
         "_watching_ms",
         "session",
@@ -92,10 +101,8 @@ class Anchor:
         """Whether the relay ever opened ports for this call, so that a report follows its end."""
         self._pool = pool
         self._settings = settings
-        self._entropy = entropy
         self._order = order
-        self._terms = [SideTerms(), SideTerms()]
-        self._keyings: dict[tuple[int, int], Keying] = {}
+        self._keyring = Keyring(entropy)
         self._ports: list[tuple[int, int]] = []
         self._sections: list[list[Media | None]] = []
         self._aimed: dict[tuple[int, int], list[Any]] = {}
@@ -116,8 +123,7 @@ class Anchor:
 
         The next trunk tried may speak the other family than the last one.
         """
-        self._terms[side] = terms
-        self._keyings = {place: one for place, one in self._keyings.items() if place[1] != side}
+        self._keyring.place(side, terms)
         family = 6 if ":" in signalling_host else 4
         if family not in self._settings.hosts:
             family = next(iter(self._settings.hosts))
@@ -135,7 +141,7 @@ class Anchor:
         """
         description = parse(body)
         self._check_addresses(side, description)
-        description.media = self._heard(side, description.media)
+        self._keyring.hear(side, description)
         self._reserve(len(description.media))
         self._said[side] = body
         other = 1 - side
@@ -149,6 +155,18 @@ class Anchor:
         family = self._families[other]
         return self._versioned(other, description, self._settings.advertised[family], ports)
 
+    def take(self, side: int, body: bytes) -> None:
+        """The answer of a side that was told again what it knows: only the relay has to hear of it.
+
+        Raises:
+            Malformed: no usable SDP; all stays as it was.
+        """
+        description = parse(body)
+        self._check_addresses(side, description)
+        self._keyring.hear(side, description)
+        for stream, section in enumerate(description.media[: len(self._ports)]):
+            self._aim(stream, side, section)
+
     def said(self, side: int) -> bytes:
         """What a side described last, as it came; b'' when it said nothing yet."""
         return self._said[side]
@@ -161,10 +179,8 @@ class Anchor:
 
     def place_as(self, side: int, signalling_host: str, other: Anchor, other_side: int) -> None:
         """A side that was on another session comes to this one, on the same terms."""
-        self.place(side, signalling_host, other._terms[other_side])
-        for (stream, of), keying in other._keyings.items():
-            if of == other_side:
-                self._keying(stream, side).go_on_from(keying)
+        self.place(side, signalling_host, other._keyring.terms[other_side])
+        self._keyring.go_on_from(side, other._keyring, other_side)
         self.adopt(side, other, other_side)
 
     def adopt(self, side: int, other: Anchor, other_side: int) -> None:
@@ -188,7 +204,7 @@ class Anchor:
         description = parse(offer)
         host = UNKNOWN[self._families[side]]
         other = 1 - side
-        description.media = self._heard(other, description.media)
+        self._keyring.hear(other, description)
         sections = [replace(one, host=host, port=one.port and 9, rtcp_port=0) for one in description.media]
         for stream, section in enumerate(sections):
             self._aim(stream, side, section)
@@ -206,7 +222,7 @@ class Anchor:
         """
         description = parse(offer)
         self._check_addresses(0, description)
-        description.media = self._heard(0, description.media)
+        self._keyring.hear(0, description)
         self._set_family(1, self._families[0])  # nobody is there, so no address of another family is needed
         host = self._settings.advertised[self._families[0]]
         stream, answer = answer_alone(description, host)
@@ -222,17 +238,25 @@ class Anchor:
 
     def agreement(self) -> Agreement:
         """What is agreed now, to return to when a change is refused."""
-        agreed = {place: keying.agreed for place, keying in self._keyings.items()}
-        return [list(sections) for sections in self._sections], list(self._talking), agreed
+        return Agreement(
+            [list(sections) for sections in self._sections],
+            list(self._talking),
+            self._keyring.agreed(),
+            list(self._said),
+            list(self._bodies),
+        )
 
     def return_to(self, agreement: Agreement | None) -> None:
         """A change was refused: the session is as it was (RFC 3261 section 14.1)."""
         if agreement is None:
             return
-        sections, self._talking, agreed = agreement
-        for place, keying in self._keyings.items():
-            keying.agreed = agreed.get(place, Agreed())
-        for stream, both in enumerate(sections):
+        self._talking, self._said = list(agreement.talking), list(agreement.said)
+        self._keyring.restore(agreement.keys)
+        for side, body in enumerate(agreement.bodies):
+            if body != self._bodies[side]:  # what it was told since has had its version
+                self._bodies[side] = body
+                self._versions[side] += 1
+        for stream, both in enumerate(agreement.sections):
             for side, section in enumerate(both):
                 if section is not None:
                     self._aim(stream, side, section)
@@ -270,8 +294,8 @@ class Anchor:
             hearing, pressing = sections[side], sections[1 - side]
             if hearing is None or hearing.held or not hearing.relayed or not (pressing and pressing.relayed):
                 continue
-            if (event_type := hearing.event_type) >= 0:
-                rate = hearing.clock_rate
+            agreed = hearing.of_both(pressing)
+            if (event_type := agreed.event_type) >= 0 and (rate := agreed.clock_rate) in EVENT_RATES:
                 self._command(["press", self.session, stream, side, event_type, rate, key, duration_ms])
                 return True
         return False
@@ -304,8 +328,17 @@ class Anchor:
         for stream, ports in enumerate(self._ports):
             self._open(stream, ports)
         for (stream, side), aim in aimed.items():
+            if len(aim) > 6 and aim[6] is not None:
+                for old, new in self._keyring.renew(stream, side).items():
+                    self._bodies[side] = self._bodies[side].replace(old, new)
+                self._versions[side] += 1
+                aim[6] = self._keyring.keys(stream, side)
             self._point(stream, side, aim)
         self._watch()
+
+    def has_keys(self, side: int) -> bool:
+        """Whether what is sent to a side is encrypted here."""
+        return self._keyring.has_keys(side)
 
     def close(self) -> None:
         """Close every port at once; the relay answers with its report."""
@@ -359,12 +392,7 @@ class Anchor:
 
     def _versioned(self, side: int, description: Description, host: str, ports: list[int]) -> bytes:
         """Section 5 of RFC 3264 and 8: the version grows exactly when what this side sees has changed."""
-        srtp = self._terms[side].srtp
-        if srtp is not Srtp.THROUGH:
-            description.media = [
-                self._keying(stream, side).tell(section, srtp, rejected=not ports[stream])
-                for stream, section in enumerate(description.media)
-            ]
+        self._keyring.tell(side, description, ports)
         rest = print_with(description, host, ports)
         if rest != self._bodies[side]:
             self._bodies[side] = rest
@@ -375,33 +403,6 @@ class Anchor:
         family = "IP6" if ":" in host else "IP4"
         origin = f"o=- {self._origins[side]} {self._versions[side]} IN {family} {host}"
         return f"v=0\r\n{origin}\r\n{self._bodies[side]}".encode("utf-8", "surrogateescape")
-
-    def _heard(self, side: int, media: list[Media]) -> list[Media]:
-        """What a side says, by its terms and without encryption. Where it leaves the choice between an audio
-        stream with SRTP and one without, as two sections, the other party is asked for the former only."""
-        heard = [self._hear(stream, side, section) for stream, section in enumerate(media)]
-        keyed = {
-            section.kind
-            for stream, section in enumerate(heard)
-            if (keying := self._keyings.get((stream, side))) is not None and keying.agreed.theirs is not None
-        }
-        for stream, section in enumerate(heard if keyed else ()):
-            if section.kind in keyed and section.rtp and self._keyings[stream, side].agreed.theirs is None:
-                heard[stream] = replace(section, port=0)
-        return heard
-
-    def _hear(self, stream: int, side: int, section: Media) -> Media:
-        for terms in self._terms:
-            if terms.codecs:
-                section = kept_codecs(section, terms.codecs)
-        srtp = self._terms[side].srtp
-        return section if srtp is Srtp.THROUGH else self._keying(stream, side).hear(section, srtp)
-
-    def _keying(self, stream: int, side: int) -> Keying:
-        keying = self._keyings.get((stream, side))
-        if keying is None:
-            keying = self._keyings[stream, side] = Keying(self._entropy)
-        return keying
 
     def _reserve(self, streams: int) -> None:
         missing = streams - len(self._ports)
@@ -433,8 +434,7 @@ class Anchor:
             rtcp_host, rtcp_port = _rtcp_target(one)
             if mux:
                 rtcp_port = 0
-            keying = self._keyings.get((stream, which))
-            keys = keying.keys if keying is not None else None
+            keys = self._keyring.keys(stream, which) if one.rtp else None
             aim = [one.host, one.port, rtcp_host, rtcp_port, self._learn[which], one.clock_rate]
             event_type = one.event_type
             if keys is not None or event_type >= 0:

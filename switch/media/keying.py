@@ -13,9 +13,8 @@ from base64 import b64encode
 from dataclasses import replace
 from typing import NamedTuple
 
-from switch.malformed import Malformed
 from switch.ports import Entropy
-from switch.sdp.crypto import MARK, PLAIN_PROFILES, SECURE_PROFILES, SUITES, Crypto, cryptos_of
+from switch.sdp.crypto import KEYS_OF_ANY_KIND, PLAIN_PROFILES, SECURE_PROFILES, SUITES, Crypto, cryptos_of
 from switch.sdp.description import Media
 from switch.sdp.terms import Srtp
 
@@ -23,9 +22,11 @@ OFFERED = ("AES_CM_128_HMAC_SHA1_80", "AEAD_AES_256_GCM")
 
 
 class Agreed(NamedTuple):
-    """What a party said last of one stream: its profile and the key it encrypts with."""
+    """What a party said last of one stream: the profile, whether it ever wanted to talk there, and the key it
+    encrypts with."""
 
     profile: str = ""
+    settled: bool = False
     theirs: Crypto | None = None
 
 
@@ -49,48 +50,50 @@ class Keying:
         """The party was on another session till now, and agreed to this there; our keys are new."""
         self.agreed = other.agreed
 
-    def hear(self, section: Media, srtp: Srtp) -> Media:
-        """A section that the party said, without encryption.
+    def renew(self) -> dict[str, str]:
+        """Take new keys, since nobody knows any more how far the old ones were used: new ones by old."""
+        old, self._ours = self._ours, {}
+        return {key: self._our_key(suite) for suite, key in old.items()}
 
-        Raises:
-            Malformed: 488, it wants a kind of encryption that the switch has not, or none where that is
-                required.
+    def hear(self, section: Media) -> Media | None:
+        """A section that the party said, without encryption; None where it wants a kind of encryption that
+        the switch has not.
+
+        A stream that is rejected for now, or is fax for a while, keeps what was agreed.
         """
         profile = section.proto.upper()
-        if (section.dtls and not section.crypto) or not (
-            profile in SECURE_PROFILES or profile in PLAIN_PROFILES
-        ):
-            self.agreed = Agreed()
-            return section  # DTLS-SRTP and T.38 are between the parties
-        theirs = next(iter(cryptos_of(section.lines)), None) if section.crypto and section.port else None
-        if theirs is None and section.port:
-            if profile in SECURE_PROFILES:
-                raise Malformed(488, "No SRTP key that can be used")
-            if srtp is Srtp.REQUIRE:
-                raise Malformed(488, "SRTP is required")
-        self.agreed = Agreed(section.proto, theirs)
-        if theirs is None and not section.crypto and profile in PLAIN_PROFILES:
+        if _is_dtls(section, profile):
+            self.agreed = Agreed(section.proto, settled=True)
+            return section  # it is between the parties
+        if profile not in SECURE_PROFILES and profile not in PLAIN_PROFILES:
             return section
-        lines = [line for line in section.lines if not line.startswith(MARK)]
-        return replace(section, proto=SECURE_PROFILES.get(profile, section.proto), lines=lines)
+        theirs = self.agreed.theirs
+        if section.port:
+            theirs = next(iter(cryptos_of(section.lines)), None) if section.crypto else None
+        self.agreed = Agreed(section.proto, self.agreed.settled or section.port != 0, theirs)
+        if theirs is None and section.port and profile in SECURE_PROFILES:
+            return None
+        if not section.crypto and not section.dtls and profile in PLAIN_PROFILES:
+            return section
+        lines = [line for line in section.lines if not line.startswith(KEYS_OF_ANY_KIND)]
+        return replace(section, proto=SECURE_PROFILES.get(profile, section.proto), lines=lines, dtls=False)
 
     def tell(self, section: Media, srtp: Srtp, *, rejected: bool) -> Media:
         """A section of the other side's, without encryption, as the party is to be told it."""
         secure = PLAIN_PROFILES.get(section.proto.upper())
         if secure is None or section.dtls:
             return section
-        profile, theirs = self.agreed
-        if profile:
-            if theirs is None:
-                return section if profile.upper() in PLAIN_PROFILES else replace(section, proto=profile)
+        profile, settled, theirs = self.agreed
+        if rejected:
+            return replace(section, proto=profile or section.proto)
+        if theirs is not None:
             cryptos = [Crypto(theirs.tag, theirs.suite, self._our_key(theirs.suite))]
-        elif srtp in (Srtp.OFFER, Srtp.REQUIRE):
+        elif not settled and srtp in (Srtp.OFFER, Srtp.REQUIRE):
             profile = secure if srtp is Srtp.REQUIRE else section.proto
             cryptos = [Crypto(1 + index, suite, self._our_key(suite)) for index, suite in enumerate(OFFERED)]
         else:
             return section
-        told = [crypto.line for crypto in cryptos] if not rejected else []
-        return replace(section, proto=profile, lines=[*section.lines, *told])
+        return replace(section, proto=profile, lines=[*section.lines, *(one.line for one in cryptos)])
 
     def _our_key(self, suite: str) -> str:
         key = self._ours.get(suite)
@@ -99,3 +102,10 @@ class Keying:
             chance = self._entropy.below(1 << 8 * octets)
             key = self._ours[suite] = b64encode(chance.to_bytes(octets, "big")).decode()
         return key
+
+
+def _is_dtls(section: Media, profile: str) -> bool:
+    """Whether its keys come by DTLS and in no other way (RFC 5763)."""
+    if section.crypto:
+        return False
+    return profile.startswith("UDP/TLS/") or (section.dtls and profile in SECURE_PROFILES)

@@ -21,7 +21,7 @@ OVERHEAD = 400
 _HEAD = 4096
 _CALL_ID = re.compile(rb"\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*[^\s])", re.I)
 _PROOF = re.compile(rb"(\n(?:proxy-)?authorization[ \t]*:[ \t]*)[^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*", re.I)
-_KEY = re.compile(rb"(a=crypto:[^\r\n]*inline:)[^\r\n]*", re.I)
+_KEY = re.compile(rb"(a=crypto:[^\r\n]*?inline:)[^\r\n]*", re.I)
 _INFO = re.compile(rb"\AINFO[ \t]")
 _UNWANTED = (b" REGISTER\r\n", b" OPTIONS\r\n")
 """How the CSeq of what belongs to no call ends."""

@@ -26,6 +26,7 @@ class Beat:
         """Play `sound` towards the party of `port`, in place of one that may be running."""
         if not self.playing:
             self._next_ns = now_ns + PACKET_NS
+        sound.begin(now_ns)
         self.playing.add(port)
         port.play(sound)
 
@@ -33,6 +34,13 @@ class Beat:
         """Let the party hear the other one again; nothing where no sound plays."""
         self.playing.discard(port)
         port.play(None)
+
+    def end(self, port: Port, now_ns: int) -> None:
+        """Its sound is over: what was to follow begins, if anything was."""
+        follower = port.sound.then if port.sound is not None else None
+        self.stop(port)
+        if follower is not None:
+            self.start(port, follower, now_ns)
 
     def strike(self, now_ns: int) -> float:
         """Send what is due, end the sounds that are over; the seconds until the next beat.
@@ -50,7 +58,7 @@ class Beat:
     def _look_at(self, port: Port, now_ns: int, beats: int) -> None:
         sound = port.sound
         if sound is None or sound.over(now_ns):
-            self.stop(port)
+            self.end(port, now_ns)
             return
         packet = sound.beat(now_ns, beats)
         if packet is None:

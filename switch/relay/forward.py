@@ -56,7 +56,8 @@ def _loop(epoll: select.epoll, table: Table, channel: Channel) -> None:
                         commands = True
                         continue
                     size, source = port.door.recvfrom_into(packet)
-                    size = port.open(packet, size)  # a party with SRTP is latched onto by its key
+                    # A party with SRTP is latched onto by its key.
+                    size = port.open(packet, size, known=source == port.source)
                     if source != port.source and not table.admit(port, source):
                         continue
             except OSError:  # nothing there after all, an ICMP error of a line, or a packet not the party's

@@ -113,8 +113,9 @@ class Pressed(Sound):
             self._start, self._at, self._ends = timestamp, 0, 0
             marker = 0x80
         passed = (timestamp - self._start) & 0xFFFFFFFF  # packets need not be of 20 ms
-        before = passed if self._at <= passed < 4 * self._rate else self._at
-        self._at = min(before + self._samples, self._duration)
+        if passed > 4 * self._rate:  # another stream: that of the relay's own, or of a caller that began anew
+            passed = self._at
+        self._at = min(max(self._at, passed + self._samples), self._duration)
         last = self._at >= self._duration
         payload = _EVENT.pack(self._event, (_END if last else 0) | _VOLUME, self._at)
         told = marker | self._payload_type, self._start, payload

@@ -23,7 +23,7 @@ from contextlib import suppress
 from switch.relay.latch import Latch
 from switch.relay.rtcp import Reports
 from switch.relay.rtp import Reception
-from switch.relay.sound import Sound
+from switch.relay.sound import Place, Sound
 from switch.relay.srtp import RTCP_HEADER_SIZE, Srtp, Unauthentic
 
 RECEIVE_BUFFER = 131_072  # bytes; the kernel doubles it: some seconds of audio, and bounded
@@ -36,6 +36,7 @@ class Port(Latch):
 
     __slots__ = (
         "_past_overruns",
+        "_place",
         "any_packet",
         "door",
         "family",
@@ -85,6 +86,7 @@ class Port(Latch):
         self.rtp_exit: Port | None = None
         self.rtcp_exit: Port | None = None
         self._past_overruns = 0
+        self._place: Place | None = None  # where the stream of the relay's own sounds has come to
 
     def connect(self) -> socket.socket | None:
         """Give the party now latched a line of its own; None when there is none to be had."""
@@ -117,12 +119,18 @@ class Port(Latch):
             self._choose()
 
     def close(self) -> None:
-        """Free the port at once."""
+        """Free the port at once, and what it encrypted with: ports know each other, so that they themselves
+        are not forgotten at once."""
         self.disconnect()
+        self.srtp = None
         self.door.close()
 
     def play(self, sound: Sound | None) -> None:
         """Let the party hear a sound in place of the other party from now on; None: no more."""
+        if self.sound is not None:
+            self._place = self.sound.place
+        if sound is not None and self._place is not None:
+            sound.place = self._place
         self.sound = sound
         self._choose()
 
@@ -131,13 +139,13 @@ class Port(Latch):
         self.srtp = srtp
         self._choose()
 
-    def open(self, packet: bytearray, size: int) -> int:
-        """Decrypt a packet of the party's in its place, where it has SRTP; the size it has then. Raises
-        Unauthentic."""
+    def open(self, packet: bytearray, size: int, *, known: bool) -> int:
+        """Decrypt a packet in its place, where the party has SRTP; the size it has then. `known`: it comes
+        from the party's address. Raises Unauthentic."""
         if self.srtp is None:
             return size
         try:
-            return self.srtp.open(packet, size)
+            return self.srtp.open(packet, size, known=known)
         except Unauthentic:
             self.unauthentic += 1
             raise
@@ -187,7 +195,7 @@ class Port(Latch):
 
     def _read_sealed(self, packet: bytearray) -> int:
         source = self.door if self.line is None else self.line
-        return self.open(packet, source.recv_into(packet))
+        return self.open(packet, source.recv_into(packet), known=True)
 
     def _send_sound(self, packet: memoryview) -> int:
         if self.sound is not None:

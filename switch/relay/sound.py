@@ -21,6 +21,10 @@ _HEADER = Struct("!BBHII")
 _MARKER = 0x80  # of the first packet after a silence (RFC 3551 section 4.1)
 
 
+Place = tuple[int, int, int]
+"""Synchronization source, last sequence number and timestamp of the relay's own stream towards a party."""
+
+
 def of_g711(codecs: Mapping[int, str]) -> Collection[int]:
     """The payload types of codecs by payload type. Raises ValueError for a codec that is not G.711."""
     for codec in codecs.values():
@@ -36,7 +40,7 @@ class Sound(ABC):
     Raises ValueError for a payload type that is none, and for none at all.
     """
 
-    __slots__ = ("_marker", "_payload_type", "_samples", "_sequence", "_ssrc", "_timestamp")
+    __slots__ = ("_marker", "_payload_type", "_samples", "_sequence", "_ssrc", "_timestamp", "then")
 
     def __init__(self, payload_types: Collection[int], samples: int = PACKET_SAMPLES) -> None:
         if not payload_types:
@@ -47,10 +51,24 @@ class Sound(ABC):
         self._payload_type = next(iter(payload_types))
         self._samples = samples
         self._marker = _MARKER
+        self.then: Sound | None = None
+        """What is to be heard when it is over."""
         chance = os.urandom(10)  # RFC 3550 section 5.1: where a stream of our own begins
         self._ssrc = int.from_bytes(chance[:4])
         self._timestamp = int.from_bytes(chance[4:8])
         self._sequence = int.from_bytes(chance[8:])
+
+    @property
+    def place(self) -> Place:
+        """How far its stream has come."""
+        return self._ssrc, self._sequence, self._timestamp
+
+    @place.setter
+    def place(self, place: Place) -> None:
+        self._ssrc, self._sequence, self._timestamp = place
+
+    def begin(self, now_ns: int) -> None:  # noqa: B027  # for most it makes no difference
+        """It is heard from now on."""
 
     @abstractmethod
     def over(self, now_ns: int) -> bool:

@@ -1,5 +1,8 @@
 """SRTP and SRTCP between the relay and one party (RFC 3711): what leaves is sealed, what comes is opened.
 
+Each direction has a *context* of its own, known by its key, so that one goes on where it was when the other
+changes: where a context began anew with an old key, the same keystream would be used twice.
+
 The cipher is libsrtp, by way of pylibsrtp, which is an optional dependency (`pip install belswitch[media]`).
 """
 
@@ -8,12 +11,13 @@ from __future__ import annotations
 from base64 import b64decode
 from importlib.util import find_spec
 from typing import Any
+from weakref import WeakValueDictionary
 
 from switch.relay.rtp import HEADER_SIZE
 
 RTCP_HEADER_SIZE = 8
-MOST_SENDERS = 32
-"""Synchronization sources per direction: libsrtp keeps a state for each and looks through them in a row, so a
+MOST_SENDERS = 256
+"""Synchronization sources per context: libsrtp keeps a state for each and looks through them in a row, so a
 party that takes a new one for each packet is not followed."""
 
 AVAILABLE = find_spec("pylibsrtp") is not None
@@ -33,68 +37,95 @@ class Unauthentic(OSError):
     """A packet that is not the party's, or was here before."""
 
 
-class Srtp:
-    """The state of both directions, for RTP and RTCP together."""
+class Context:
+    """One direction under one key, for RTP and RTCP together."""
 
-    __slots__ = ("_errors", "_inbound", "_opening", "_outbound", "_sealing", "keys")
+    __slots__ = ("__weakref__", "_errors", "_rtcp", "_rtp", "_senders", "_session")
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, suite: str, key: str, *, outbound: bool) -> None:
         """Raises ValueError for an unknown suite, a key of the wrong length, or without pylibsrtp."""
-        suite, ours, theirs = keys
         if suite not in _PROFILES:
             raise ValueError(f"SRTP suite {suite}")
         if not AVAILABLE:
             raise ValueError("SRTP needs pylibsrtp")
         import pylibsrtp
 
-        def session(key: str, direction: int) -> Any:
-            profile = getattr(pylibsrtp.Policy, _PROFILES[suite])
-            policy = pylibsrtp.Policy(b64decode(key), direction, srtp_profile=profile)
-            policy.allow_repeat_tx = True  # what the network doubled on one side is no error on the other
-            return pylibsrtp.Session(policy)
-
-        self.keys = keys
+        direction = pylibsrtp.Policy.SSRC_ANY_OUTBOUND if outbound else pylibsrtp.Policy.SSRC_ANY_INBOUND
+        profile = getattr(pylibsrtp.Policy, _PROFILES[suite])
+        self._session: Any = pylibsrtp.Session(
+            pylibsrtp.Policy(b64decode(key), direction, srtp_profile=profile)
+        )
+        names = ("protect", "protect_rtcp") if outbound else ("unprotect", "unprotect_rtcp")
+        self._rtp, self._rtcp = (getattr(self._session, name) for name in names)
         self._errors = (pylibsrtp.Error, ValueError)
-        self._outbound = session(ours, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
-        self._inbound = session(theirs, pylibsrtp.Policy.SSRC_ANY_INBOUND)
-        self._sealing: set[bytes] = set()
-        self._opening: set[bytes] = set()
+        self._senders: set[bytes] = set()
 
-    def seal(self, packet: memoryview | bytes) -> bytes:
-        """A packet as it is sent to the party; what is neither RTP nor RTCP stays as it is. Raises OSError
-        for one that cannot be encrypted."""
-        plain = bytes(packet)
-        if not _is_media(plain):
-            return plain
-        rtcp = _is_rtcp(plain)
-        source = plain[4:8] if rtcp else plain[8:12]
-        if source not in self._sealing:
-            if len(self._sealing) >= MOST_SENDERS:
-                raise OSError("too many synchronization sources")
-            self._sealing.add(source)
-        try:
-            sealed: bytes = self._outbound.protect_rtcp(plain) if rtcp else self._outbound.protect(plain)
-        except self._errors as error:
-            raise OSError(str(error)) from None
-        return sealed
-
-    def open(self, packet: bytearray, size: int) -> int:
-        """Decrypt the packet of `size` octets at the start of a buffer, in its place; the size it has then.
-        Raises Unauthentic."""
-        sealed = bytes(memoryview(packet)[:size])
-        if not _is_media(sealed):
-            return size
-        rtcp = _is_rtcp(sealed)
-        source = sealed[4:8] if rtcp else sealed[8:12]
-        known = source in self._opening
-        if not known and len(self._opening) >= MOST_SENDERS:
+    def apply(self, packet: bytes) -> bytes:
+        """The packet sealed, or opened. Raises Unauthentic for one that cannot be."""
+        rtcp = packet[1] & 0x60 == 0x40 or len(packet) < HEADER_SIZE  # RFC 5761 section 4
+        source = packet[4:8] if rtcp else packet[8:12]
+        known = source in self._senders
+        if not known and len(self._senders) >= MOST_SENDERS:
             raise Unauthentic("too many synchronization sources")
         try:
-            plain = self._inbound.unprotect_rtcp(sealed) if rtcp else self._inbound.unprotect(sealed)
+            done: bytes = self._rtcp(packet) if rtcp else self._rtp(packet)
         except self._errors as error:
             raise Unauthentic(str(error)) from None
         if not known:
-            self._opening.add(source)
+            self._senders.add(source)
+        return done
+
+
+class Contexts:
+    """All contexts in use, by direction and key. The sessions that use one hold it (`Srtp`), one after the
+    other or at once: a party that is transferred keeps its key, and its place in the sequence."""
+
+    def __init__(self) -> None:
+        self._known: WeakValueDictionary[tuple[bool, str, str], Context] = WeakValueDictionary()
+
+    def find(self, suite: str, key: str, *, outbound: bool) -> Context:
+        """The context of a key, a new one where there is none. Raises ValueError as `Context` does."""
+        context = self._known.get((outbound, suite, key))
+        if context is None:
+            context = self._known[outbound, suite, key] = Context(suite, key, outbound=outbound)
+        return context
+
+
+class Srtp:
+    """Both directions with one party. `past` are contexts that it may come back to."""
+
+    __slots__ = ("_inbound", "_outbound", "keys", "past")
+
+    MOST_PAST = 8
+
+    def __init__(self, keys: Keys, contexts: Contexts, past: list[Context] | None = None) -> None:
+        """Raises ValueError as `Context` does."""
+        suite, ours, theirs = self.keys = keys
+        self._outbound = contexts.find(suite, ours, outbound=True)
+        self._inbound = contexts.find(suite, theirs, outbound=False)
+        kept = [one for one in past or () if one is not self._outbound and one is not self._inbound]
+        self.past = [*kept, self._outbound, self._inbound][-self.MOST_PAST :]
+
+    def seal(self, packet: memoryview | bytes) -> bytes:
+        """A packet as it is sent to the party; what is neither RTP nor RTCP stays as it is. Raises OSError
+        for one that cannot be encrypted, or has been before."""
+        plain = bytes(packet)
+        return self._outbound.apply(plain) if _is_media(plain) else plain
+
+    def open(self, packet: bytearray, size: int, *, known: bool) -> int:
+        """Decrypt the packet of `size` octets at the start of a buffer, in its place; the size it has then.
+
+        What is no media, such as STUN, passes as it is where it is `known` to come from the party.
+
+        Raises:
+            Unauthentic: it is not the party's.
+        """
+        sealed = bytes(memoryview(packet)[:size])
+        if not _is_media(sealed):
+            if known:
+                return size
+            raise Unauthentic("no media")
+        plain = self._inbound.apply(sealed)
         packet[: len(plain)] = plain
         return len(plain)
 
@@ -102,8 +133,3 @@ class Srtp:
 def _is_media(packet: bytes) -> bool:
     """Whether it has version 2, as RTP and RTCP have, and the length of a header."""
     return len(packet) >= RTCP_HEADER_SIZE and packet[0] & 0xC0 == 0x80
-
-
-def _is_rtcp(packet: bytes) -> bool:
-    """RFC 5761 section 4; what is too short for RTP is no RTP."""
-    return packet[1] & 0x60 == 0x40 or len(packet) < HEADER_SIZE

@@ -21,7 +21,7 @@ from switch.relay.keys import Pressed
 from switch.relay.port import Port, address_of, is_local, is_unspecified
 from switch.relay.recording import Shelf
 from switch.relay.sound import Sound
-from switch.relay.srtp import Keys, Srtp
+from switch.relay.srtp import Contexts, Keys, Srtp
 from switch.relay.tone import Tone
 
 NS_PER_MS = 1_000_000
@@ -30,11 +30,13 @@ SideStats = dict[str, int]
 
 
 class Stream:
-    """The ports of one m-line: `rtp[side]` and `rtcp[side]` (empty without RTCP ports)."""
+    """The ports of one m-line: `rtp[side]` and `rtcp[side]` (empty without RTCP ports); `srtp` is how either
+    side was talked to last with encryption."""
 
-    __slots__ = ("rtcp", "rtp")
+    __slots__ = ("rtcp", "rtp", "srtp")
 
     def __init__(self, rtp: tuple[Port, Port], rtcp: tuple[Port, Port] | tuple[()]) -> None:
+        self.srtp: list[Srtp | None] = [None, None]
         self.rtp = rtp
         self.rtcp = rtcp
         for side in (0, 1):
@@ -82,6 +84,7 @@ class Table:
         self.lines: dict[int, Port] = {}
         self.beat = Beat()
         self._shelf = Shelf()
+        self._contexts = Contexts()
         self._register = register
         self._sessions: dict[int, Session] = {}
         self._local: dict[tuple[str, int], Port] = {}
@@ -146,16 +149,16 @@ class Table:
             learn_host = address_of(port.family, learn_host, 0)[0]
         signalled = self._foreign(port.family, rtp)
         signalled_rtcp = self._foreign(port.family, rtcp) if rtcp[1] else None
-        srtp = port.srtp
-        if keys is None:
-            srtp = None
-        elif srtp is None or srtp.keys != keys:
-            srtp = Srtp(keys)
+        srtp = held.srtp[side] if keys is not None else None
+        if keys is not None and (srtp is None or srtp.keys != keys):
+            srtp = held.srtp[side] = Srtp(keys, self._contexts, srtp.past if srtp is not None else None)
         for each in (port, held.rtcp[side]) if held.rtcp else (port,):
             each.encrypt(srtp)
         port.reception.clock_rate = clock_rate or 8000
         held.rtp[1 - side].reception.event_mark = 0x80 | event_type if event_type >= 0 else -1
         port.any_packet = clock_rate == 0
+        if isinstance(port.sound, Pressed) and not _is_open(signalled):  # nobody wants to hear them later
+            self.beat.stop(port)
         if port.any_packet:  # from speech to fax (T.38): that is no place for RTP of ours
             self.beat.stop(port)
         self._hang_up(port)
@@ -197,7 +200,7 @@ class Table:
         if duration_ms < 0:
             raise ValueError(f"duration {duration_ms}")
         if not duration_ms:
-            self._end(port, Tone)
+            self._end(port, Tone, now_ns)
             return
         self._start(port, Tone(codecs, other.reception, now_ns, now_ns + duration_ms * NS_PER_MS), now_ns)
         self._past["tones"] += 1
@@ -219,7 +222,7 @@ class Table:
         """
         port = self._port(session, stream, side)
         if not path and not codecs and not times:
-            self._end(port, Announcement)
+            self._end(port, Announcement, now_ns)
             return
         try:
             recording = self._shelf.take(path)
@@ -244,11 +247,14 @@ class Table:
         port, other = self._port(session, stream, side), self._port(session, stream, 1 - side)
         if other.reception.events:
             return
-        playing = port.sound if isinstance(port.sound, Pressed) else None
-        pressed = playing or Pressed(event_type, rate, other.reception, now_ns)
+        playing = port.sound
+        last = playing.then or playing if playing is not None else None
+        pressed = last if isinstance(last, Pressed) else Pressed(event_type, rate, other.reception, now_ns)
         pressed.press(signal, duration_ms)
         if playing is None:
             self._start(port, pressed, now_ns)
+        elif pressed is not last:
+            playing.then = pressed
         self._past["keys"] += 1
 
     def watch(self, session: int, silence_ms: int, now_ns: int) -> None:
@@ -289,6 +295,8 @@ class Table:
             self._hang_up(port)
             del self.doors[port.door.fileno()], self._local[port.local]
             port.close()
+        for stream in held.streams.values() if held is not None else ():
+            stream.srtp = [None, None]
         return report
 
     def stats(self) -> dict[str, int]:
@@ -313,12 +321,17 @@ class Table:
     def _start(self, port: Port, sound: Sound, now_ns: int) -> None:
         if port.any_packet:
             raise ValueError("a sound in a stream that is no RTP")
-        self.beat.start(port, sound, now_ns)
+        if isinstance(port.sound, Pressed) and not port.sound.over(now_ns):
+            port.sound.then = sound  # a key that has begun needs its end
+        else:
+            self.beat.start(port, sound, now_ns)
 
-    def _end(self, port: Port, kind: type[Sound]) -> None:
+    def _end(self, port: Port, kind: type[Sound], now_ns: int) -> None:
         """One who ends a tone does not mean an announcement, nor the other way round."""
         if isinstance(port.sound, kind):
-            self.beat.stop(port)
+            self.beat.end(port, now_ns)
+        elif port.sound is not None and isinstance(port.sound.then, kind):
+            port.sound.then = None
 
     def _hang_up(self, port: Port) -> None:
         if port.line is not None:

@@ -31,14 +31,19 @@ WAVES = {
 class Tone(Sound):
     """One tone: `spoken` is what comes from the other party, `ends_ns` is when it is over."""
 
-    __slots__ = ("_began_ns", "_ends_ns", "_spoken", "_waves")
+    __slots__ = ("_began_ns", "_ends_ns", "_length_ns", "_spoken", "_waves")
 
     def __init__(self, codecs: Mapping[int, str], spoken: Reception, now_ns: int, ends_ns: int) -> None:
         super().__init__(of_g711(codecs))
         self._waves = {payload_type: WAVES[codec] for payload_type, codec in codecs.items()}
         self._spoken = spoken
+        self._length_ns = ends_ns - now_ns
+        self.begin(now_ns)
+
+    def begin(self, now_ns: int) -> None:
+        """It is heard from now on, for as long as it was to be."""
         self._began_ns = now_ns
-        self._ends_ns = ends_ns
+        self._ends_ns = now_ns + self._length_ns
 
     def over(self, now_ns: int) -> bool:
         """Whether its time has passed."""

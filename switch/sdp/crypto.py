@@ -23,6 +23,9 @@ PLAIN_PROFILES = {"RTP/AVP": "RTP/SAVP", "RTP/AVPF": "RTP/SAVPF"}
 """The profiles without it, and what they are with it."""
 
 MARK = "a=crypto:"
+KEYS_OF_ANY_KIND = (MARK, "a=fingerprint:", "a=setup:")
+"""Lines of keys that are not passed on where SRTP ends here."""
+
 _LINE = re.compile(
     r"a=crypto:(?P<tag>[1-9]\d{0,8}) +(?P<suite>[A-Za-z0-9_]+) +inline:(?P<key>[A-Za-z0-9+/=]+)"
     r"(?P<behind>(?:\|[^ ;|]*){0,2})(?P<parameters>(?: +\S+)*) *",

@@ -9,7 +9,7 @@ addresses or equipment is replaced (o=, s=, c=, ports) or left out (ICE candidat
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from switch.malformed import Malformed
 
@@ -96,10 +96,19 @@ class Media:
                 found[payload_type] = name
         return found
 
+    def of_both(self, other: Media) -> Media:
+        """The same with those formats only that `other` has too, by payload type; all where there are none.
+        An answer names each by the offer's (RFC 3264 section 6.1)."""
+        theirs = other.formats.split()
+        kept = [one for one in self.formats.split() if one in theirs]
+        return replace(self, formats=" ".join(kept)) if kept else self
+
     @property
     def event_type(self) -> int:
         """The payload type in which its sender takes telephone events (RFC 4733) at the clock of its first
-        format; -1: in none."""
+        format; -1: in none, or nobody but the parties can read it."""
+        if self.dtls or self.proto.upper() not in ("RTP/AVP", "RTP/AVPF"):
+            return -1
         wanted, formats = f"telephone-event/{self.clock_rate}", self.formats.split()
         for line in self.lines:
             if line.startswith("a=rtpmap:"):

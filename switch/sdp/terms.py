@@ -31,6 +31,11 @@ class SideTerms:
     srtp: Srtp = Srtp.THROUGH
     codecs: frozenset[str] = frozenset()
 
+    @property
+    def choosy(self) -> bool:
+        """Whether what others take may be refused here."""
+        return bool(self.codecs) or self.srtp is Srtp.REQUIRE
+
 
 ANY_TERMS = SideTerms()
 

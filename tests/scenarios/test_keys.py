@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from switch.call.leg import Leg
 from tests.scenarios.scene import Scene, answers
 
 
@@ -44,5 +45,42 @@ def test_a_party_on_hold_hears_no_key(world: Scene) -> None:
     world.run(500)
     assert world.machine.relay.pressed == []
     assert bob.talk.infos == ["Signal=5\r\nDuration=160\r\n"]
+    alice.talk.bye()
+    world.rest()
+
+
+def test_a_session_refresh_may_bring_a_new_key(world: Scene) -> None:
+    """The phone takes another SRTP key in its answer to a re-INVITE that changes nothing."""
+    alice, bob = world.phone("alice"), world.phone("bob")
+    alice.srtp = True
+    world.up(alice, bob)
+    world.run(100)
+    port = alice.talk.media_target[1]
+    assert world.machine.relay.keys_at(port)[2] == alice.talk.crypto[1]
+    alice.talk.crypto = ("1", "Q" * 40)
+    core = world.machine.core
+    assert core is not None
+    leg = core.endpoint.dialogs[alice.talk.call_id, alice.talk.remote_tag]
+    assert isinstance(leg, Leg)
+    leg._probe_harder()
+    world.machine.settle()
+    world.run(1000)
+    assert world.machine.relay.keys_at(port)[2] == "Q" * 40
+    alice.talk.bye()
+    world.rest()
+
+
+def test_after_the_death_of_a_relay_the_keys_are_new(world: Scene) -> None:
+    alice, bob = world.phone("alice"), world.phone("bob")
+    alice.srtp = True
+    world.up(alice, bob)
+    before = alice.talk.told_key
+    world.machine.kill_relay()
+    world.run(3000)
+    assert "INVITE" in alice.talk.heard
+    assert "INVITE" not in bob.talk.heard[1:]
+    assert alice.talk.told_key != before
+    port = alice.talk.media_target[1]
+    assert world.machine.relay.keys_at(port)[1:] == [alice.talk.told_key, alice.talk.crypto[1]]
     alice.talk.bye()
     world.rest()

@@ -609,7 +609,7 @@ def test_when_ports_run_out_nobody_is_answered_alone() -> None:
 
 def test_a_key_goes_to_who_takes_telephone_events(studio: Studio) -> None:
     events = ("a=rtpmap:8 PCMA/8000", "a=rtpmap:101 telephone-event/8000")
-    studio.anchor.relay(CALLER, body(5004))
+    studio.anchor.relay(CALLER, body(5004).replace(b"RTP/AVP 8", b"RTP/AVP 8 101"))
     answer = body(6004, "10.0.1.9", *events).replace(b"RTP/AVP 8", b"RTP/AVP 8 101")
     studio.anchor.relay(CALLEE, answer)
     assert studio.of("aim")[-1][7:] == [8000, None, 101]

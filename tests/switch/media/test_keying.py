@@ -240,3 +240,149 @@ def test_who_gives_feedback_is_one_like_others_without_encryption() -> None:
     made = studio()
     assert told(made.anchor.relay(CALLER, sdp("m=audio 5004 RTP/SAVPF 8", crypto())))[0] == "RTP/AVP"
     assert told(made.anchor.relay(CALLEE, sdp(*PLAIN, host=CARRIER)))[0] == "RTP/SAVPF"
+
+
+def test_fax_for_a_while_keeps_the_keys() -> None:
+    made = studio()
+    made.anchor.relay(CALLER, sdp(*SECURE))
+    _, before = told(made.anchor.relay(CALLEE, sdp(*PLAIN, host=CARRIER)))
+    fax = "m=image 6004 udptl t38"
+    assert told(made.anchor.relay(CALLEE, sdp(fax, host=CARRIER)))[0] == "udptl"
+    made.anchor.relay(CALLER, sdp("m=image 5004 udptl t38"))
+    assert keys_of(made) == {CALLER: None, CALLEE: None}
+    assert told(made.anchor.relay(CALLEE, sdp(*PLAIN, host=CARRIER))) == ("RTP/SAVP", before)
+
+
+def test_a_stream_that_is_rejected_for_a_while_keeps_its_keys() -> None:
+    made = studio()
+    made.anchor.relay(CALLER, sdp(*SECURE))
+    _, before = told(made.anchor.relay(CALLEE, sdp(*PLAIN, host=CARRIER)))
+    made.anchor.relay(CALLER, sdp("m=audio 0 RTP/SAVP 8"))
+    assert told(made.anchor.relay(CALLEE, sdp("m=audio 0 RTP/AVP 8", host=CARRIER))) == ("RTP/SAVP", [])
+    assert told(made.anchor.relay(CALLEE, sdp(*PLAIN, host=CARRIER))) == ("RTP/SAVP", before)
+
+
+def test_what_is_refused_changes_nothing() -> None:
+    """Not even the keys of the streams that came before the one that cannot be."""
+    made = studio()
+    made.anchor.relay(CALLER, sdp(*SECURE))
+    made.anchor.relay(CALLEE, sdp(*PLAIN, host=CARRIER))
+    made.taken()
+    with pytest.raises(Malformed):
+        made.anchor.relay(CALLER, sdp("m=video 5006 RTP/AVP 99", "m=audio 5004 RTP/SAVP 8"))
+    assert told(made.anchor.relay(CALLEE, sdp(*PLAIN, "a=inactive", host=CARRIER)))[0] == "RTP/SAVP"
+    assert keys_of(made) == {}
+
+
+def test_after_a_refusal_it_is_told_what_it_was_told_before() -> None:
+    """In a new version, as the refused one had its own."""
+    made = studio()
+    made.anchor.relay(CALLER, sdp(*SECURE))
+    made.anchor.relay(CALLEE, sdp(*PLAIN, host=CARRIER))
+    was = made.anchor.repeat(CALLEE)
+    before = made.anchor.agreement()
+    refused = made.anchor.relay(CALLER, sdp("m=image 5004 udptl t38"))
+    made.anchor.return_to(before)
+    again = made.anchor.repeat(CALLEE)
+    assert again.partition(b"\r\ns=")[2] == was.partition(b"\r\ns=")[2]
+    assert version(again) > version(refused) > version(was)
+    assert made.anchor.said(CALLER) == sdp(*SECURE)
+
+
+def version(body: bytes) -> int:
+    return int(body.split(b"\r\n")[1].split()[2])
+
+
+def test_the_answer_to_a_repetition_may_have_a_new_key() -> None:
+    made = studio()
+    made.anchor.relay(CALLER, sdp(*SECURE))
+    _, (ours,) = told(made.anchor.relay(CALLEE, sdp(*PLAIN, host=CARRIER)))
+    made.taken()
+    made.anchor.take(CALLER, sdp("m=audio 5004 RTP/SAVP 8", crypto(3, AES, 77)))
+    assert keys_of(made) == {CALLER: [AES, ours.key, key(AES, 77)]}
+
+
+def test_where_only_srtp_is_taken_video_without_is_left_out() -> None:
+    made = studio(caller=REQUIRE)
+    asked = made.anchor.relay(CALLER, sdp(*SECURE, "m=video 5006 RTP/AVP 99", "m=audio 5008 RTP/AVP 8"))
+    assert [section.port == 0 for section in parse(asked).media] == [False, True, True]
+
+
+def test_video_whose_keys_are_no_use_is_left_out() -> None:
+    made = studio()
+    asked = made.anchor.relay(CALLER, sdp(*SECURE, "m=video 5006 RTP/SAVP 99"))
+    assert [section.port == 0 for section in parse(asked).media] == [False, True]
+    answer = made.anchor.relay(CALLEE, sdp(*PLAIN, "m=video 0 RTP/AVP 99", host=CARRIER))
+    assert [told(answer, i)[0] for i in (0, 1)] == ["RTP/SAVP", "RTP/SAVP"]
+
+
+def test_keys_of_both_kinds_end_here() -> None:
+    made = studio(callee=REQUIRE)
+    offer = sdp(*SECURE, "a=fingerprint:sha-256 4A:AD", "a=setup:actpass")
+    profile, offered = told(asked := made.anchor.relay(CALLER, offer))
+    assert (profile, len(offered)) == ("RTP/SAVP", 2)
+    assert b"fingerprint" not in asked
+    assert b"setup" not in asked
+
+
+def test_a_fingerprint_is_no_way_round_what_is_required() -> None:
+    with pytest.raises(Malformed, match="required"):
+        studio(caller=REQUIRE).anchor.relay(CALLER, sdp(*PLAIN, "a=fingerprint:sha-256 4A:AD"))
+
+
+def test_no_answer_has_the_keys_of_an_offer() -> None:
+    made = studio(caller=OFFER)
+    made.anchor.relay(CALLER, sdp("m=audio 5004 UDP/TLS/RTP/SAVP 8", "a=fingerprint:sha-256 4A:AD"))
+    assert told(made.anchor.relay(CALLEE, sdp(*PLAIN, host=CARRIER)))[1] == []
+
+
+def test_keys_of_the_session_level_stay_here() -> None:
+    made = studio()
+    offer = sdp(*SECURE).replace(b"t=0 0\r\n", b"t=0 0\r\n" + crypto().encode() + b"\r\n")
+    assert b"crypto" not in made.anchor.relay(CALLER, offer)
+
+
+def test_a_new_relay_has_new_keys_of_ours() -> None:
+    """Nobody knows how far the old ones were used."""
+    made = studio()
+    made.anchor.relay(CALLER, sdp(*SECURE))
+    _, (ours,) = told(made.anchor.relay(CALLEE, sdp(*PLAIN, host=CARRIER)))
+    assert [made.anchor.has_keys(side) for side in (CALLER, CALLEE)] == [True, False]
+    made.taken()
+    made.anchor.reopen()
+    now = keys_of(made)[CALLER]
+    assert isinstance(now, list)
+    suite, new, theirs = now
+    assert (suite, theirs) == (AES, key())
+    assert new != ours.key
+    assert told(made.anchor.repeat(CALLER))[1] == [Crypto(3, AES, new)]
+
+
+@pytest.mark.parametrize(
+    ("caller", "lines"),
+    [
+        (ACCEPT, ("m=audio 5004 UDP/TLS/RTP/SAVPF 8 101", "a=fingerprint:sha-256 4A:AD")),
+        (THROUGH, ("m=audio 5004 RTP/SAVP 8 101", crypto())),
+    ],
+)
+def test_no_key_is_pressed_into_what_is_encrypted_between_the_parties(
+    caller: Srtp, lines: tuple[str, ...]
+) -> None:
+    made = studio(caller, caller)
+    both = sdp(*lines, "a=rtpmap:101 telephone-event/8000")
+    made.anchor.relay(CALLER, both)
+    made.anchor.relay(CALLEE, both)
+    assert not made.anchor.press(CALLEE, "5", 100)
+
+
+def test_a_key_goes_at_the_clock_that_both_agreed_to() -> None:
+    made = studio()
+    both = (
+        "a=rtpmap:96 telephone-event/48000",
+        "a=rtpmap:97 opus/48000/2",
+        "a=rtpmap:101 telephone-event/8000",
+    )
+    made.anchor.relay(CALLER, sdp("m=audio 5004 RTP/AVP 97 8 96 101", *both))
+    made.anchor.relay(CALLEE, sdp("m=audio 6004 RTP/AVP 8 101", both[2], host=CARRIER))
+    assert made.anchor.press(CALLER, "5", 100)
+    assert made.taken()[-1][3:5] == [101, 8000]

@@ -97,9 +97,11 @@ def test_two_keys_are_heard_as_two() -> None:
 
 
 def test_the_duration_follows_the_clock_of_the_stream() -> None:
-    """Packets of 30 ms, and a clock of 48 kHz."""
+    """Packets of 30 ms and of 10 ms, and a clock of 48 kHz."""
     got = [read(one) for one in passed(pressed(("7", 90)), [voice(index, 240) for index in range(4)])]
     assert [one.duration for one in got if one is not None] == [160, 400, 640, 720]
+    got = [read(one) for one in passed(pressed(("7", 60)), [voice(index, 80) for index in range(6)])]
+    assert [one.duration for one in got if one is not None] == [160, 240, 320, 400, 480, 480]
     sound = pressed(("7", 40), rate=48_000)
     durations = [read(one) for one in passed(sound, [voice(index, 960) for index in range(2)])]
     assert [one.duration for one in durations if one is not None] == [960, 1920]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from tests.switch.relay.harness import Party, Relay, open_stream, rtp
 from tests.switch.relay.test_forwarding import linked
-from tests.switch.relay.test_keys import EVENT_TYPE, read
+from tests.switch.relay.test_keys import EVENT_TYPE, Told, read
 
 
 def press(relay: Relay, session: int, key: str = "5", *, event_type: int = EVENT_TYPE) -> None:
@@ -64,3 +65,46 @@ def test_a_key_that_is_none_is_an_error_that_does_not_tell_it(
     kind, text = relay.hear()
     assert kind == "error"
     assert f"'{key}'" not in text
+
+
+def test_a_tone_waits_until_the_key_has_ended(relay: Relay, session: int) -> None:
+    stream, caller, callee = linked(relay, session)
+    press(relay, session, "1")
+    press(relay, session, "2")
+    relay.tell("tone", session, 0, 1, 100, {"8": "PCMA"})
+    relay.settled()
+    heard = []
+    for sequence in range(2, 40):
+        caller.send(rtp(sequence, bytes(160)), stream.caller)
+        heard.append(callee.receive()[0])
+        time.sleep(0.005)
+    told = [one for packet in heard if (one := read(packet)) is not None]
+    assert [one.key for one in told if one.end] == ["1"] * 3 + ["2"] * 3
+    toned = [n for n, packet in enumerate(heard) if len(packet) == 172 and packet[12:] != bytes(160)]
+    ended = max(n for n, packet in enumerate(heard) if read(packet) is not None)
+    assert toned
+    assert min(toned) > ended
+
+
+def test_a_key_waits_until_the_tone_has_ended(relay: Relay, session: int) -> None:
+    _, _, callee = linked(relay, session)
+    relay.tell("tone", session, 0, 1, 100, {"8": "PCMA"})
+    press(relay, session, "7")
+    kinds: list[Told | None] = []
+    while not kinds or kinds[-1] is None or not kinds[-1].end:
+        kinds.append(read(callee.receive()[0]))
+    assert kinds[0] is None, "the tone"
+    assert kinds[-1] is not None
+    assert kinds[-1].key == "7"
+
+
+def test_the_relays_own_packets_are_one_stream(relay: Relay, session: int) -> None:
+    """Each source costs a receiver, and SRTP, a state of its own."""
+    _, _, callee = linked(relay, session)
+    sources = set()
+    for key in "123":
+        press(relay, session, key)
+        heard = [read(callee.receive()[0]) for _ in range(5)]
+        sources |= {one.ssrc for one in heard if one is not None}
+        assert {one.key for one in heard if one is not None} == {key}
+    assert len(sources) == 1

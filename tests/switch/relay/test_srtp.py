@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switch.relay.srtp import MOST_SENDERS, Srtp, Unauthentic
+from switch.relay.srtp import MOST_SENDERS, Contexts, Keys, Srtp, Unauthentic
 from switch.sdp.crypto import SUITES
 from tests.switch.relay.harness import rtcp, rtp
 
@@ -24,13 +24,17 @@ def key(suite: str, fill: int) -> str:
 
 def ends(suite: str = AES) -> tuple[Srtp, Srtp]:
     """The switch's end and the party's."""
-    return Srtp((suite, key(suite, 1), key(suite, 2))), Srtp((suite, key(suite, 2), key(suite, 1)))
+    return srtp((suite, key(suite, 1), key(suite, 2))), srtp((suite, key(suite, 2), key(suite, 1)))
 
 
-def opened(by: Srtp, packet: bytes) -> bytes:
+def srtp(keys: Keys, contexts: Contexts | None = None, before: Srtp | None = None) -> Srtp:
+    return Srtp(keys, contexts or Contexts(), before.past if before is not None else None)
+
+
+def opened(by: Srtp, packet: bytes, *, known: bool = True) -> bytes:
     buffer = bytearray(2048)
     buffer[: len(packet)] = packet
-    return bytes(buffer[: by.open(buffer, len(packet))])
+    return bytes(buffer[: by.open(buffer, len(packet), known=known)])
 
 
 @pytest.mark.parametrize(("suite", "way"), list(product(SUITES, (0, 1))))
@@ -59,9 +63,13 @@ def test_a_packet_counts_once() -> None:
         opened(ours, sealed)
 
 
-def test_what_came_twice_may_leave_twice() -> None:
-    ours, _ = ends()
-    assert ours.seal(rtp(1)) == ours.seal(rtp(1))
+def test_a_place_in_the_sequence_is_used_once() -> None:
+    """Whoever can send two packets with one number would else learn what was said in one of them."""
+    ours, theirs = ends()
+    sealed = [ours.seal(rtp(n)) for n in (1, 3, 2)]
+    with pytest.raises(OSError, match="replay"):
+        ours.seal(rtp(2, b"known"))
+    assert [opened(theirs, packet) for packet in sealed] == [rtp(n) for n in (1, 3, 2)], "not in their order"
 
 
 @pytest.mark.parametrize("packet", [rtp(1), rtcp(), rtp(1)[:11], b"\x80\x08\x00\x01abcd"])
@@ -112,7 +120,7 @@ def test_forged_sources_leave_no_trace() -> None:
 )
 def test_keys_that_are_none(keys: tuple[str, str, str]) -> None:
     with pytest.raises(ValueError, match=r"suite|key|padding|base64"):
-        Srtp(keys)
+        srtp(keys)
 
 
 def test_a_sender_report_of_a_known_source() -> None:
@@ -120,3 +128,51 @@ def test_a_sender_report_of_a_known_source() -> None:
     ours, theirs = ends()
     report = pack("!BBHI", 0x80, 200, 6, 0xCAFE) + bytes(20)
     assert opened(ours, theirs.seal(report)) == report
+
+
+def test_each_direction_goes_on_when_the_other_has_a_new_key() -> None:
+    """The roll-over counter is that of the key, not of the offer (RFC 3711 section 3.3.1)."""
+    contexts = Contexts()
+    ours = srtp((AES, key(AES, 1), key(AES, 2)), contexts)
+    theirs = srtp((AES, key(AES, 2), key(AES, 1)))
+    for sequence in range(65_530, 65_545):
+        opened(theirs, ours.seal(rtp(sequence)))
+        opened(ours, theirs.seal(rtp(sequence)))
+    changed = srtp((AES, key(AES, 1), key(AES, 9)), contexts, ours)
+    with pytest.raises(OSError, match="replay"):
+        changed.seal(rtp(65_544))
+    assert opened(theirs, changed.seal(rtp(65_545))) == rtp(65_545)
+    back = srtp((AES, key(AES, 1), key(AES, 2)), contexts, changed)
+    del ours, changed
+    assert opened(back, theirs.seal(rtp(65_545))) == rtp(65_545)
+    with pytest.raises(Unauthentic):
+        opened(back, theirs.seal(rtp(65_546))[:-1] + b"\0")
+
+
+def test_a_party_on_another_session_keeps_its_place_in_the_sequence() -> None:
+    contexts = Contexts()
+    theirs = srtp((AES, key(AES, 2), key(AES, 1)))
+    first = srtp((AES, key(AES, 1), key(AES, 2)), contexts)
+    for sequence in range(65_530, 65_545):
+        opened(first, theirs.seal(rtp(sequence)))
+    second = srtp((AES, key(AES, 5), key(AES, 2)), contexts)
+    del first
+    assert opened(second, theirs.seal(rtp(65_545))) == rtp(65_545)
+
+
+def test_contexts_are_forgotten_with_the_sessions_that_used_them() -> None:
+    contexts = Contexts()
+    held = srtp((AES, key(AES, 1), key(AES, 2)), contexts)
+    for fill in range(3, 40):
+        held = srtp((AES, key(AES, 1), key(AES, fill)), contexts, held)
+        assert len(contexts._known) <= Srtp.MOST_PAST + 2
+    del held
+    assert len(contexts._known) == 0
+
+
+def test_what_is_no_media_passes_from_the_party_only() -> None:
+    ours, _ = ends()
+    stun = bytes([0, 1]) + bytes(18)
+    assert opened(ours, stun) == stun
+    with pytest.raises(Unauthentic):
+        opened(ours, stun, known=False)

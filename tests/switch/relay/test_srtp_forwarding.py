@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from switch.relay.srtp import Srtp
+from switch.relay.srtp import Contexts, Srtp
 from switch.sdp.crypto import SUITES
 from tests.switch.relay.harness import Party, Relay, Stream, open_stream, rtcp, rtp
 from tests.switch.relay.test_srtp import opened
@@ -26,7 +26,7 @@ class Phone(Party):
     def __init__(self, suite: str = AES, fill: int = 1) -> None:
         super().__init__()
         self.keys = keys(suite, fill)
-        self.srtp = Srtp((self.keys[0], self.keys[2], self.keys[1]))
+        self.srtp = Srtp((self.keys[0], self.keys[2], self.keys[1]), Contexts())
 
     def talk(self, packet: bytes, to: tuple[str, int]) -> None:
         self.send(self.srtp.seal(packet), to)
@@ -83,12 +83,14 @@ def test_nobody_without_the_key_is_heard_or_latched_onto(relay: Relay, session: 
     relay.settled()
     stranger.send(rtp(1, bytes(40)), stream.caller)
     stranger.send(caller.srtp.seal(rtp(5))[:-1] + b"\0", stream.caller)
+    for junk in (b"\0", b"", bytes([0, 1]) + bytes(18), b"\x80\x00"):  # among them what looks like STUN
+        stranger.send(junk, stream.caller)
     assert callee.hears_nothing()
     caller.talk(rtp(6), stream.caller)
     assert callee.receive()[0] == rtp(6)
     callee.send(rtp(1), stream.callee)
     assert caller.hear() == rtp(1)
-    assert relay.ask("peek", session)[2][0][0]["unauthentic"] == 2
+    assert relay.ask("peek", session)[2][0][0]["unauthentic"] == 6
 
 
 def test_an_unencrypted_packet_of_a_known_party_is_dropped(relay: Relay, session: int) -> None:
