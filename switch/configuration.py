@@ -28,6 +28,7 @@ from switch.provision.zones import read_zones
 from switch.routing.bans import BanSettings
 from switch.routing.lines import Line
 from switch.routing.overload import OverloadSettings
+from switch.routing.plan import DIVERSION_FIELDS
 from switch.routing.registrar import RegistrarLimits
 from switch.routing.trunks import TrunkSettings
 from switch.sdp.terms import SideTerms, Srtp
@@ -184,6 +185,14 @@ def _sip_addresses(configuration: Configuration) -> frozenset[tuple[str, int]]:
     return frozenset([*listen, *trunks, *gateways])
 
 
+_DIVERSION = {
+    "both": DIVERSION_FIELDS,
+    "diversion": ("Diversion",),
+    "history-info": ("History-Info",),
+    "none": (),
+}
+
+
 def _trunk(trunk: Trunk, *, decrypts: bool) -> TrunkSettings:
     credentials = None
     if trunk.username is not None and trunk.password is not None:
@@ -205,5 +214,11 @@ def _trunk(trunk: Trunk, *, decrypts: bool) -> TrunkSettings:
         international=trunk.international,
         psap=trunk.psap,
         voicemail=trunk.voicemail,
+        priority=trunk.priority,
+        weight=trunk.weight,
+        max_rate=trunk.max_rate,
+        numbers=trunk.numbers,
+        diversion=_DIVERSION[trunk.diversion],
+        early_media=trunk.early_media,
         terms=SideTerms(Srtp(trunk.srtp) if decrypts else Srtp.THROUGH, frozenset(trunk.codecs)),
     )

@@ -137,6 +137,10 @@ class Attempts:
 
     def _try(self, stage: Stage) -> None:
         context, admission = self._context, self._admission
+        self._stage = stage
+        if not context.trunks.takes_call(stage.trunk):
+            self._stage_failed(ev.Refused(503, local=True))
+            return
         self._user.on_stage(stage)
         flows = [target.flow for target in stage.targets]
         terms = stage.terms or phone_terms(context.srtp, flows, urgent=admission.urgent)
@@ -186,6 +190,8 @@ class Attempts:
             for other in self._active:  # RFC 3261 section 16.7 step 5
                 other.cancel("")
             self._active = []
+        if event.status == 503 and event.retry_after_s and not event.local:
+            self._context.trunks.spare(self._stage.trunk, event.retry_after_s)
         self._best = event if self._best is None else better(self._best, event)
         if not self._active:
             self._stage_failed(self._best)

@@ -148,7 +148,8 @@ class OutgoingLeg(Leg):
                 return
         self.provisional = max(self.provisional, response.status)
         if response.status > 100 and self.stage is Stage.SETTING_UP:
-            self._tell(Ringing(response.status, response.sdp))
+            barred = (response.get("P-Early-Media") or "").strip().lower().startswith("inactive")
+            self._tell(Ringing(response.status, b"" if barred else response.sdp))
 
     def _on_2xx(self, request: Request, response: Response) -> None:
         tag = response.recipient.tag or ""

@@ -476,7 +476,10 @@ class Settings(Model):
 
 
 class Trunk(Model):
-    """A carrier. Trunks are tried in the order of the file; `prefixes` limit one to numbers that start so.
+    """A carrier. Trunks are tried in the order of the file, or by `priority`, the lowest first; those of one
+    priority share calls by `weight`. `prefixes` limit one to numbers that start so, `max_rate` to so many
+    calls a second. `numbers` says how it reads called numbers, `diversion` how it learns that a call was sent
+    on, and with `early_media` it is told that we pass that on (RFC 5009).
 
     Calls from `sources` are this trunk's; without any, those from what `host` resolves to. With `srv` its SRV
     records have the place of `port`. With `register_s` we register there as `username`, for that long at a
@@ -503,6 +506,12 @@ class Trunk(Model):
     international: bool = False
     psap: bool = False
     voicemail: bool = False
+    priority: Annotated[int, Field(ge=0, le=1000)] | None = None
+    weight: Annotated[int, Field(ge=1, le=1000)] = 1
+    max_rate: Annotated[int, Field(ge=0, le=10_000)] = 0
+    numbers: Literal["e164", "00", "national"] = "e164"
+    diversion: Literal["both", "diversion", "history-info", "none"] = "both"
+    early_media: bool = False
     srtp: Literal["accept", "offer", "require"] = "accept"
     codecs: tuple[Codec, ...] = ()
 

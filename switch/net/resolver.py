@@ -1,8 +1,8 @@
 """Host names of trunks to addresses, in the background, so that no call waits for DNS.
 
-SRV records are asked for by dnspython, which keeps them as long as their TTL says; addresses by the system,
-which knows /etc/hosts too. NAPTR is not asked for: the transport of a trunk is configured (RFC 3263 section
-4.1).
+SRV and NAPTR records are asked for by dnspython, which keeps them as long as their TTL says; addresses by the
+system, which knows /etc/hosts too. The transport of a trunk is configured, so of NAPTR records those of that
+transport count, and where there are none the name of its SRV records is as RFC 3263 section 4.2 has it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from functools import cache
 
 from dns.asyncresolver import Resolver as DnsResolver
 from dns.exception import DNSException
+from dns.rdtypes.IN.NAPTR import NAPTR
 from dns.rdtypes.IN.SRV import SRV
 from dns.resolver import LRUCache
 
 from switch.net.rounds import Rounds
 from switch.ports import Address, Lookup, TargetsResolved
+
+_NAPTR_SERVICES = {"_sip._udp": b"SIP+D2U", "_sip._tcp": b"SIP+D2T", "_sips._tcp": b"SIPS+D2T"}
 
 EVERY_S = 60
 ASK_S = 5.0
@@ -54,7 +57,7 @@ async def resolve(lookup: Lookup, chance: Callable[[int], int]) -> tuple[Address
     """Where a name leads, the best first; nowhere when there is no such name."""
     places = [(lookup.host, lookup.port)]
     if lookup.service:
-        places = in_order(await _services(f"{lookup.service}.{lookup.host}"), chance)
+        places = in_order(await _services(await _service_name(lookup)), chance)
     found = [Address(host, port) for name, port in places for host in await addresses(name)]
     return tuple(dict.fromkeys(found))
 
@@ -86,6 +89,21 @@ def in_order(records: Iterable[SRV], chance: Callable[[int], int]) -> list[tuple
         if host != ".":
             ordered.append((host, record.port))
     return ordered
+
+
+async def _service_name(lookup: Lookup) -> str:
+    """Where the SRV records are (RFC 3263 section 4.1)."""
+    usual = f"{lookup.service}.{lookup.host}"
+    try:
+        records: list[NAPTR] = list(await _dns().resolve(lookup.host, "NAPTR", search=False))
+    except DNSException:
+        return usual
+    wanted = _NAPTR_SERVICES[lookup.service]
+    fitting = [one for one in records if one.flags.lower() == b"s" and one.service.upper() == wanted]
+    if not fitting:
+        return usual
+    best = min(fitting, key=lambda record: (record.order, record.preference))
+    return str(best.replacement.to_text(omit_final_dot=True))
 
 
 async def _services(name: str) -> list[SRV]:

@@ -6,11 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from switch.ports import Flow
+from switch.routing.numbers import national
 from switch.routing.registrar import Binding
 from switch.routing.trunks import Trunk
 from switch.sdp.terms import SideTerms
 from switch.sip.message import Fields
 from switch.sip.multipart import Part
+
+DIVERSION_FIELDS = ("Diversion", "History-Info")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,14 @@ class RoutePlan:
     emergency: bool = False
 
 
+def written(number: str, style: str) -> str:
+    """A number in E.164 form as a carrier wants to read it: `e164` as it is, `00` with that in place of the
+    plus, `national` as it is dialled in Belgium."""
+    if style == "e164" or not number.startswith("+"):
+        return number
+    return national(number) if style == "national" else f"00{number[1:]}"
+
+
 def line_stage(bindings: list[Binding], name: str, recipient: str, fields: Fields, ring_ns: int) -> Stage:
     """All contacts of a line at once."""
     targets = tuple(Target(name, b.contact, recipient, b.flow, True, fields) for b in bindings)
@@ -64,8 +75,16 @@ def line_stage(bindings: list[Binding], name: str, recipient: str, fields: Field
 
 
 def trunk_stage(trunk: Trunk, flow: Flow, number: str, host: str, fields: Fields, ring_ns: int) -> Stage:
-    """One carrier."""
+    """One carrier, in its own style."""
     settings = trunk.settings
+    number = written(number, settings.numbers)
+    fields = {
+        name: rows
+        for name, rows in fields.items()
+        if name not in DIVERSION_FIELDS or name in settings.diversion
+    }
+    if settings.early_media:
+        fields["P-Early-Media"] = ["supported"]
     over = "" if settings.transport == "udp" else f";transport={settings.transport}"
     uri = f"sip:{number}@{host}{settings.shown_port};user=phone{over}"
     target = Target(

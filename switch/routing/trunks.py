@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from switch.ports import NS_PER_S, Address, Entropy, Flow, Listener, Lookup, Note
+from switch.routing.bucket import Bucket
 from switch.routing.enrolment import Enrolment, called_at, domain_of
 from switch.sdp.terms import ANY_TERMS, SideTerms
 from switch.sip.endpoint import Endpoint
@@ -22,6 +23,9 @@ from switch.sip.uri import bracketed
 
 NOWHERE = Address("", 0)
 _SERVICES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}
+LONGEST_REST_S = 600
+"""No trunk is spared longer than that, whatever it asks for."""
+
 DOWN_AFTER = 2
 """Probes in a row without an answer before a trunk counts as down."""
 
@@ -49,6 +53,18 @@ class TrunkSettings:
     """The expiry to ask for where calls come by our registration; 0: there is none to be made."""
     prack: bool = False
     """Whether it may have us acknowledge that it rings (RFC 3262)."""
+    priority: int | None = None
+    """Lower ones are tried first; None: its place in the order of the trunks."""
+    weight: int = 1
+    """How often it comes first among those of its priority, beside their weights."""
+    max_rate: int = 0
+    """Calls a second that it takes; 0: any number."""
+    numbers: str = "e164"
+    """How the called number is written to it (`switch.routing.plan`)."""
+    diversion: tuple[str, ...] = ("Diversion", "History-Info")
+    """The fields that tell it where a call was sent on from."""
+    early_media: bool = False
+    """Whether it wants to be told that early media is passed on (RFC 5009)."""
     terms: SideTerms = ANY_TERMS
     """What it is offered: encryption and codecs."""
     srv: bool = False
@@ -70,6 +86,13 @@ class Trunk:
             self.targets = (Address(settings.host, settings.port),)
         self.missed = 0
         self.registered = False
+        self.resting_ns = 0
+        """Until when it asked to be spared new calls (503 with Retry-After, RFC 3261 section 21.5.4)."""
+        self._bucket = Bucket(settings.max_rate) if settings.max_rate else None
+
+    def takes_call(self, now_ns: int) -> bool:
+        """Whether it takes one more call this second; if so, that one is counted."""
+        return self._bucket is None or self._bucket.take(now_ns)
 
     @property
     def name(self) -> str:
@@ -147,6 +170,7 @@ class Trunks:
             before = old.get(one.name)
             if before is not None and _where(before.settings) == _where(one):
                 trunk.targets, trunk.missed = before.targets, before.missed
+                trunk.resting_ns = before.resting_ns
                 trunk.registered = before.registered and before.settings.credentials == one.credentials
             self._trunks[one.name] = trunk
             if one.register_s:
@@ -192,16 +216,51 @@ class Trunks:
         self, number: str, running: Callable[[str], int], *, voicemail: bool = False
     ) -> list[Trunk]:
         """The trunks to try for a number, in order, those thought to be down last; full ones are left out.
+        Among those of one priority the first is found by lot, by their weights (as RFC 2782 has it).
         Voicemail is reached over its platform only, where there is one, and nothing else is."""
         platform = voicemail and any(trunk.settings.voicemail for trunk in self._trunks.values())
         able = [
-            trunk
-            for name, trunk in self._trunks.items()
+            (trunk, place if (given := trunk.settings.priority) is None else given)
+            for place, (name, trunk) in enumerate(self._trunks.items())
             if trunk.settings.voicemail == platform
             and trunk.carries(number)
             and (trunk.settings.max_calls is None or running(name) < trunk.settings.max_calls)
         ]
-        return sorted((trunk for trunk in able if trunk.targets), key=lambda trunk: not trunk.up)
+        now_ns = self._endpoint.timers.now.mono_ns
+        left = sorted(
+            (
+                (not trunk.up or trunk.resting_ns > now_ns, priority, trunk)
+                for trunk, priority in able
+                if trunk.targets
+            ),
+            key=lambda one: one[:2],
+        )
+        ordered = []
+        while left:
+            same = [one for one in left if one[:2] == left[0][:2]]
+            chosen = same[0] if len(same) == 1 else self._by_lot(same)
+            left.remove(chosen)
+            ordered.append(chosen[2])
+        return ordered
+
+    def _by_lot(self, same: list[tuple[bool, int, Trunk]]) -> tuple[bool, int, Trunk]:
+        lot = self._entropy.below(sum(trunk.settings.weight for *_, trunk in same))
+        for one in same:
+            lot -= one[2].settings.weight
+            if lot < 0:
+                break
+        return one
+
+    def spare(self, name: str, seconds: int) -> None:
+        """A trunk has too much to do: for so long it is tried last."""
+        trunk = self._trunks.get(name)
+        if trunk is not None:
+            trunk.resting_ns = self._endpoint.timers.now.mono_ns + min(seconds, LONGEST_REST_S) * NS_PER_S
+
+    def takes_call(self, name: str) -> bool:
+        """Whether a trunk takes one more call this second; who is no trunk does."""
+        trunk = self._trunks.get(name)
+        return trunk is None or trunk.takes_call(self._endpoint.timers.now.mono_ns)
 
     def flow_to(self, remote: Address, transport: str = "udp") -> Flow | None:
         """A flow to an address, from the first listener of its family and transport."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from switch.ports import Strained
-from switch.routing.overload import Bucket, OverloadSettings
+from switch.routing.bucket import Bucket
+from switch.routing.overload import OverloadSettings
 from tests.scenarios.scene import Scene, answers
 
 

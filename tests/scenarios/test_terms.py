@@ -57,3 +57,55 @@ def test_a_trunk_that_wants_srtp_gets_it() -> None:
     assert world.machine.relay.keys_at(port)[1:] == [carrier.talk.told_key, carrier.talk.crypto[1]]
     call.bye()
     world.rest()
+
+
+def test_a_trunk_over_its_rate_is_passed_over() -> None:
+    trunks = tuple(
+        replace(one, probe_ns=0, max_rate=2 if one.name == "carrier" else 0) for one in settings().trunks
+    )
+    world = Scene(trunks=trunks)
+    alice, carrier, reserve = world.phone("alice"), world.carrier(), world.carrier("reserve")
+    answers(carrier, 0)
+    answers(reserve, 0)
+    calls = [alice.invite("0478123456") for _ in range(5)]
+    world.run(1000)
+    assert all(call.up for call in calls)
+    assert (len(carrier.talks), len({talk.call_id for talk in reserve.talks})) == (2, 3)
+    for call in calls:
+        call.bye()
+    world.rest()
+
+
+def test_a_trunk_with_too_much_to_do_is_spared() -> None:
+    """RFC 3261 section 21.5.4: 503 with Retry-After."""
+    world = Scene()
+    alice, carrier, reserve = world.phone("alice"), world.carrier(), world.carrier("reserve")
+    carrier.on_call = lambda talk: talk.reject(503, [("Retry-After", "20")])
+    answers(reserve, 0)
+    for wait_ms, asked in ((1000, 1), (20_000, 1), (1000, 2)):
+        call = alice.invite("0478123456")
+        world.run(500)
+        assert call.up
+        call.bye()
+        assert len(carrier.talks) == asked
+        world.run(wait_ms)
+    world.rest()
+
+
+def test_early_media_that_a_carrier_bars_is_not_heard(world: Scene) -> None:
+    """RFC 5009: `inactive` says that what comes now is not for the caller."""
+    alice, carrier = world.phone("alice"), world.carrier()
+    call = alice.invite("0478123456")
+    world.run(100)
+    carrier.talk.ring_rows = [("P-Early-Media", "inactive")]
+    carrier.talk.ring(183, media=True)
+    world.run(500)
+    assert call.offers == []
+    carrier.talk.ring_rows = [("P-Early-Media", "sendrecv")]
+    carrier.talk.ring(183, media=True)
+    world.run(500)
+    assert len(call.offers) == 1
+    carrier.talk.answer()
+    world.run(500)
+    call.bye()
+    world.rest()

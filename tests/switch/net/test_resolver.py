@@ -11,6 +11,7 @@ from typing import Any
 
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 import pytest
 from dns.asyncresolver import Resolver as DnsResolver
@@ -151,10 +152,11 @@ async def test_close_does_not_wait_for_a_name_service_that_hangs(
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """A name server on loopback; `zone` has the SRV records of a name."""
+    """A name server on loopback; `zone` has the SRV records of a name, `services` its NAPTR records."""
 
     def __init__(self, zone: dict[str, list[str]]) -> None:
         self.zone = zone
+        self.services: dict[str, list[str]] = {}
         self.asked: list[str] = []
         self.dead = False
 
@@ -163,13 +165,16 @@ class NameServer(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, peer: Any) -> None:
         query = dns.message.from_wire(data)
-        name = query.question[0].name.to_text(omit_final_dot=True)
-        self.asked.append(name)
+        question = query.question[0]
+        name, kind = question.name.to_text(omit_final_dot=True), dns.rdatatype.to_text(question.rdtype)
+        if kind == "SRV":
+            self.asked.append(name)
         if self.dead:
             return
         answer = dns.message.make_response(query)
-        if name in self.zone:
-            answer.answer.append(dns.rrset.from_text(f"{name}.", 300, "IN", "SRV", *self.zone[name]))
+        known = {"SRV": self.zone, "NAPTR": self.services}[kind].get(name)
+        if known:
+            answer.answer.append(dns.rrset.from_text(f"{name}.", 300, "IN", kind, *known))
         else:
             answer.set_rcode(dns.rcode.NXDOMAIN)
         self.transport.sendto(answer.to_wire(), peer)
@@ -230,3 +235,27 @@ def test_priority_comes_before_weight_and_lots_are_drawn_within_it() -> None:
 
 def test_the_root_says_that_there_is_no_such_service() -> None:
     assert in_order(records("0 0 0 ."), first) == []
+
+
+@pytest.mark.parametrize(
+    ("service", "found"),
+    [
+        ("_sip._udp", places("192.0.2.7", port=5071)),
+        ("_sip._tcp", places("192.0.2.8", port=5072)),
+        ("_sips._tcp", ()),
+    ],
+)
+async def test_naptr_records_say_where_the_service_is(
+    asked: list[str], names: Found, name_server: NameServer, service: str, found: tuple[Address, ...]
+) -> None:
+    """Those of the transport, the lowest order and preference first; one that leads elsewhere does not."""
+    name_server.services["carrier.example"] = [
+        '20 10 "s" "SIP+D2U" "" last.example.',
+        '10 20 "s" "SIP+D2U" "" second.example.',
+        '10 10 "S" "sip+d2u" "" udp.example.',
+        '10 10 "u" "E2U+sip" "!^.*$!sip:x@example!" .',
+        '10 30 "s" "SIP+D2T" "" tcp.example.',
+    ]
+    name_server.zone |= {"udp.example": ["1 0 5071 u.example."], "tcp.example": ["1 0 5072 t.example."]}
+    names |= {"u.example": ["192.0.2.7"], "t.example": ["192.0.2.8"]}
+    assert await resolve(Lookup("carrier", "carrier.example", 5060, service), first) == found

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from switch.ports import NS_PER_S
-from switch.routing.overload import MOST_HOSTS, Bucket, Overload, OverloadSettings
+from switch.routing.bucket import Bucket
+from switch.routing.overload import MOST_HOSTS, Overload, OverloadSettings
 from tests.switch.sip.support import Chance
 
 RATE = 100

@@ -57,3 +57,38 @@ def test_a_carrier_is_called_by_number() -> None:
 def test_when_the_next_way_is_tried(status: int, local: bool, ordinary: bool, emergency: bool) -> None:
     assert moves_on(False, status, local) is ordinary
     assert moves_on(True, status, local) is emergency
+
+
+@pytest.mark.parametrize(
+    ("number", "style", "told"),
+    [
+        ("+3216234567", "e164", "+3216234567"),
+        ("+3216234567", "00", "003216234567"),
+        ("+3216234567", "national", "016234567"),
+        ("+33145674567", "national", "0033145674567"),
+        ("1207", "00", "1207"),
+    ],
+)
+def test_the_called_number_as_a_carrier_reads_it(number: str, style: str, told: str) -> None:
+    trunk = Trunk(TrunkSettings("carrier", "192.0.2.9", 5060, numbers=style))
+    (target,) = trunk_stage(trunk, FLOW, number, "carrier.example", {}, 180).targets
+    assert target.uri == f"sip:{told}@carrier.example:5060;user=phone"
+    assert target.recipient == f"<sip:{told}@carrier.example;user=phone>"
+
+
+@pytest.mark.parametrize(
+    "kept", [("Diversion", "History-Info"), ("Diversion",), ("History-Info",), tuple[str, ...]()]
+)
+def test_how_a_carrier_learns_that_a_call_was_sent_on(kept: tuple[str, ...]) -> None:
+    fields = {"Diversion": ["<sip:1@h>"], "History-Info": ["<sip:1@h>;index=1"], "Max-Forwards": ["69"]}
+    trunk = Trunk(TrunkSettings("carrier", "192.0.2.9", 5060, diversion=kept))
+    (target,) = trunk_stage(trunk, FLOW, "+3216234567", "h", fields, 180).targets
+    assert set(target.fields) == {"Max-Forwards", *kept}
+
+
+def test_early_media_is_announced_to_whom_it_matters() -> None:
+    """RFC 5009 section 8."""
+    for early_media, rows in ((True, ["supported"]), (False, None)):
+        trunk = Trunk(TrunkSettings("carrier", "192.0.2.9", 5060, early_media=early_media))
+        (target,) = trunk_stage(trunk, FLOW, "+3216234567", "h", {}, 180).targets
+        assert target.fields.get("P-Early-Media") == rows

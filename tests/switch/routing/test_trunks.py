@@ -369,3 +369,49 @@ def test_a_name_with_srv_records_shows_no_port(transport: str, service: str) -> 
         assert exchange.trunks.peer_of(flow) == (targets[1], "carrier.example")
         flow = came_from("198.51.100.9", 40_000, transport)
         assert exchange.trunks.peer_of(flow) == (targets[2], "carrier.example")
+
+
+# --- priority, weight, rate ---------------------------------------------------------------------------------
+
+
+def test_a_priority_comes_before_the_order_of_the_configuration() -> None:
+    exchange = Exchange(
+        trunk("last", "198.51.100.1", priority=20),
+        trunk("first", "198.51.100.2", priority=10),
+        trunk("third", "198.51.100.3"),
+    )
+    assert exchange.names() == ["third", "first", "last"], "without one its place counts, here 2"
+
+
+def test_trunks_of_one_priority_share_calls_by_weight() -> None:
+    exchange = Exchange(
+        trunk("big", "198.51.100.1", priority=1, weight=3),
+        trunk("small", "198.51.100.2", priority=1, weight=1),
+        trunk("spare", "198.51.100.3", priority=2),
+    )
+    orders = [tuple(exchange.names()) for _ in range(1000)]
+    assert set(orders) == {("big", "small", "spare"), ("small", "big", "spare")}
+    assert 700 < sum(one[0] == "big" for one in orders) < 800
+
+
+def test_a_trunk_that_asks_to_be_spared_is_tried_last_for_so_long() -> None:
+    exchange = Exchange(trunk("first", "198.51.100.1"), trunk("second", "198.51.100.2"))
+    exchange.trunks.spare("first", 30)
+    assert exchange.names() == ["second", "first"]
+    exchange.run_to(29)
+    assert exchange.names() == ["second", "first"]
+    exchange.run_to(31)
+    assert exchange.names() == ["first", "second"]
+    exchange.trunks.spare("first", 999_999)
+    exchange.run_to(31 + 601)
+    assert exchange.names() == ["first", "second"], "nobody is spared for ever"
+    exchange.trunks.spare("nobody", 30)
+
+
+def test_a_trunk_takes_so_many_calls_a_second() -> None:
+    exchange = Exchange(trunk("slow", "198.51.100.1", max_rate=5), trunk("fast", "198.51.100.2"))
+    exchange.run_to(10)
+    assert [exchange.trunks.takes_call("slow") for _ in range(7)] == [True] * 5 + [False] * 2
+    assert all(exchange.trunks.takes_call(name) for name in ("fast", "psap-gw1", "") for _ in range(100))
+    exchange.run_to(10.5)
+    assert [exchange.trunks.takes_call("slow") for _ in range(4)] == [True] * 2 + [False] * 2
