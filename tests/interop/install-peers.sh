@@ -1,17 +1,38 @@
 #!/usr/bin/env bash
-# Sees to the SIP stacks that nobody here wrote: SIPp (sip-tester) and baresip (baresip-core).
+# Sees to what nobody here wrote and the tests hold the switch against: SIPp (sip-tester), baresip (baresip-core)
+# and promtool, which reads alerts as Prometheus does (prometheus).
 # Silent where they are. Root installs them; anyone else is told what to install, and the tests that need them skip.
-# With BELSWITCH_REQUIRE_PEERS=1, as in CI, it fails unless both are there in the end.
+# With BELSWITCH_REQUIRE_PEERS=1, as in CI, it fails unless all are there in the end.
 set -euo pipefail
 
 lacking() {
     command -v sipp >/dev/null || echo sip-tester
     command -v baresip >/dev/null || echo baresip-core
+    command -v promtool >/dev/null || echo prometheus
 }
+
+# Of prometheus the one program: the package would start a server on this machine.
+install_promtool() (
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    cd "$folder"
+    apt-get download -qq -o APT::Sandbox::User=root prometheus
+    dpkg-deb --fsys-tarfile prometheus_*.deb | tar --extract ./usr/bin/promtool
+    install -m 755 usr/bin/promtool /usr/local/bin/promtool
+)
 
 install_packages() {
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"
+    local package packages=()
+    apt-get update -qq || return
+    for package in "$@"; do
+        if [[ $package == prometheus ]]; then
+            install_promtool || return
+        else
+            packages+=("$package")
+        fi
+    done
+    ((${#packages[@]} == 0)) || apt-get install -y -qq --no-install-recommends "${packages[@]}"
 }
 
 mapfile -t packages < <(lacking)
@@ -26,6 +47,6 @@ if ((EUID == 0)) && command -v apt-get >/dev/null; then
 fi
 
 if ((${#packages[@]} > 0)); then
-    echo "foreign SIP stacks are missing; on Debian or Ubuntu: apt-get install ${packages[*]}" >&2
+    echo "foreign programs are missing; on Debian or Ubuntu: apt-get install ${packages[*]}" >&2
     [[ ${BELSWITCH_REQUIRE_PEERS:-} != 1 ]]
 fi
