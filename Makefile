@@ -57,8 +57,10 @@ bench: $(VENV)/.test ## figures: time per call, register and packet; memory
 
 lock: ## write the lock files anew, keeping what still fits; make lock UPGRADE=--upgrade takes the newest
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
-	$(UV_COMPILE) --extra lab --extra media --output-file requirements.lock pyproject.toml - >/dev/null
-	$(UV_COMPILE) --extra test --constraint requirements.lock --output-file requirements-test.lock pyproject.toml - >/dev/null
+	$(UV_COMPILE) --extra media --output-file requirements.lock pyproject.toml - >/dev/null
+	$(UV_COMPILE) --extra lab --extra media --constraint requirements.lock --output-file requirements-lab.lock \
+	    pyproject.toml - >/dev/null
+	$(UV_COMPILE) --extra test --constraint requirements-lab.lock --output-file requirements-test.lock pyproject.toml - >/dev/null
 
 clean: ## away with .venv and every cache
 	rm -rf $(VENV) build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -85,7 +87,7 @@ define install
 	@touch $@
 endef
 
-$(VENV)/.run: requirements.lock pyproject.toml | $(BIN)/python
+$(VENV)/.run: requirements-lab.lock pyproject.toml | $(BIN)/python
 	$(install)
 
 $(VENV)/.test: requirements-test.lock pyproject.toml | $(BIN)/python
