@@ -24,6 +24,7 @@ from switch.net.auditor import Auditor
 from switch.net.clock import SystemClock, SystemEntropy
 from switch.net.driver import Driver
 from switch.net.fraud_log import first_seen, measures_in_force
+from switch.net.hep import Hep
 from switch.net.http import HttpListener
 from switch.net.journal import Journal
 from switch.net.metrics import AppCollector
@@ -79,6 +80,7 @@ AT_START = (
     "store",
     "admin",
     "notices",
+    "trace.hep",
     "log",
 )
 """What of the configuration is read once, at start: changed by a reload, it waits for a restart."""
@@ -106,6 +108,7 @@ class App:
         self.certificates: Certificates | None = None
         kept = configuration.config.trace
         self.trace = Trace(kept.keep_s, kept.most_mib << 20)
+        self.hep: Hep | None = None
         self.core: Switch
         self.driver: Driver
         self.journal: Journal
@@ -165,6 +168,8 @@ class App:
         )
         lines = await self.store.lines()
         self.core = Switch(settings_of(self.configuration), lines, self._entropy, self.clock.moment())
+        if (server := config.trace.hep) is not None:
+            self.hep = Hep(Address(server.host, server.port), server.capture_id)
         self.driver = Driver(
             self.core,
             clock=self.clock,
@@ -173,6 +178,7 @@ class App:
             relay=self._relays.send,
             note=self._on_note,
             trace=self.trace,
+            hep=self.hep,
             hold_s=config.store.hold_ms / 1000,
         )
         bindings, orphans = await self.store.bindings(), await self.store.running_calls()
@@ -308,6 +314,8 @@ class App:
         await self._relays.close()
         if hasattr(self, "driver"):
             self.driver.close()
+        if self.hep is not None:
+            self.hep.close()
         written = await self.journal.close(timeout_s=30) if hasattr(self, "journal") else True
         if self._operator is not None:
             await self._operator.close()

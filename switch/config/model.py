@@ -441,12 +441,21 @@ class Notices(Model):
             yield ("secret",), "signs nothing: webhook is missing"
 
 
+class CaptureServer(Model):
+    """A server that takes HEP3 over UDP, such as Homer; `capture_id` is what it knows us by."""
+
+    host: IpLiteral
+    port: Port = 9060
+    capture_id: Annotated[int, Field(ge=1, le=4_294_967_295)] = 2001
+
+
 class Trace(Model):
     """How much of what was said on the wire is kept in memory for `belswitch trace`: for `keep_s`, and never
-    more than `most_mib` MiB; 0: nothing."""
+    more than `most_mib` MiB; 0: nothing. Every message may go to a capture server as well (`hep`)."""
 
     keep_s: Seconds = 3600
     most_mib: Annotated[int, Field(ge=0, le=4096)] = 16
+    hep: CaptureServer | None = None
 
 
 class Log(Model):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from switch.core import Switch
+from switch.net.hep import Hep
 from switch.net.journal import Journal
 from switch.net.trace import Trace
 from switch.ports import (
@@ -60,6 +61,7 @@ class Driver:
         relay: Callable[[int, list[list[Any]]], None],
         note: Callable[[Note], None],
         trace: Trace,
+        hep: Hep | None = None,
         hold_s: float,
     ) -> None:
         self.core = core
@@ -70,6 +72,7 @@ class Driver:
         self._relay = relay
         self._note = note
         self._trace = trace
+        self._hep = hep
         self._hold_s = hold_s
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
@@ -80,6 +83,8 @@ class Driver:
         now = self.clock.moment()
         if isinstance(event, Datagram):
             self._trace.add(now, event.flow, event.data, sent=False)
+            if self._hep is not None:
+                self._hep.add(now, event.flow, event.data, sent=False)
         self.core.receive(event, now)
         self._settle()
 
@@ -137,7 +142,10 @@ class Driver:
             held.arm(self._loop, self._hold_s)
 
     def _send(self, order: Transmit) -> None:
-        self._trace.add(self.clock.moment(), order.flow, order.data, sent=True)
+        now = self.clock.moment()
+        self._trace.add(now, order.flow, order.data, sent=True)
+        if self._hep is not None:
+            self._hep.add(now, order.flow, order.data, sent=True)
         sender = self._senders.get(Listener(order.flow.transport, order.flow.local))
         failure = (
             sender.send(order.flow, order.data)

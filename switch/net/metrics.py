@@ -21,6 +21,7 @@ from switch.call.sums import Histogram
 from switch.core import Switch
 from switch.net.auditor import Auditor
 from switch.net.driver import Driver
+from switch.net.hep import Hep
 from switch.net.journal import Journal
 from switch.net.streams import StreamListener
 from switch.net.trace import Trace
@@ -41,6 +42,7 @@ class Observed(Protocol):
         """How late the event loop last ran."""
 
     trace: Trace
+    hep: Hep | None
     webhook: Webhook | None
     auditor: Auditor | None
 
@@ -305,6 +307,12 @@ class AppCollector(Collector):
         trace = self._app.trace
         yield _gauge("belswitch_trace_messages", "SIP messages remembered for `belswitch trace`.", len(trace))
         yield _gauge("belswitch_trace_bytes", "Memory that they take.", trace.bytes)
+        hep = self._app.hep
+        yield _counter(
+            "belswitch_hep_failures",
+            "SIP messages that could not be sent to the capture server.",
+            hep.failures if hep is not None else 0,
+        )
 
     def _bans(self) -> Iterator[Metric]:
         bans = self._app.core.bans

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from rating.money import show
+from tests.interop.conftest import MakeServer, SippTo
 from tests.interop.network import free_port
 from tests.interop.server import DECT, DESK, SOFTPHONE, Server
 from tests.interop.sipp import SippRunner
@@ -311,3 +314,29 @@ def test_what_was_said_can_be_looked_at(server: Server, sipp: SippRunner, phone:
     assert counts == [2, 3, 2], "one ACK is that of the 401"
     ladder = server.command("trace", record["call_id"], "--ladder")
     assert f"udp {server.carrier[0]}:{server.carrier[1]}" in ladder
+
+
+def test_every_message_goes_to_a_capture_server(make_server: MakeServer, sipp_to: SippTo) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as capture:
+        capture.bind(("127.0.0.1", 0))
+        host, port = capture.getsockname()
+        server = make_server(trace={"hep": {"host": host, "port": port}})
+        sipp = sipp_to(server)
+        trunk = sipp.start("callee", server.carrier)
+        sipp.run(
+            "call",
+            (server.network.host(11), free_port(server.network.host(11))),
+            user="desk",
+            to="0478123456",
+        )
+        trunk.finish()
+        server.new_record()
+        capture.settimeout(1)
+        seen = []
+        with suppress(TimeoutError):
+            while True:
+                seen.append(capture.recv(65_535))
+    for words in (b"INVITE sip:0478123456@", b"INVITE sip:+32478123456@", b"SIP/2.0 200 OK", b"BYE sip:"):
+        assert sum(words in packet for packet in seen) >= 1
+    assert all(packet[:4] == b"HEP3" for packet in seen)
+    assert not any(b"response=" in packet for packet in seen)

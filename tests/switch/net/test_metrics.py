@@ -36,6 +36,7 @@ class Scrape:
             journal=SimpleNamespace(queued=5, written=6, failures=7, set_aside=8),
             listeners=[SimpleNamespace(transport="udp", dropped=count) for count in (9, 1)],
             trace=Trace(60, 1 << 20),
+            hep=SimpleNamespace(failures=15),
             loop_lag_s=0.25,
             relay_stats=lambda: RELAY,
             webhook=SimpleNamespace(sent=10, failures=11, refused=12, waiting=13),
