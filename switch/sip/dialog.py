@@ -14,7 +14,7 @@ from switch.sip.message import Fields, Request, Response
 from switch.sip.uri import parse_name_addr, parse_uri
 
 _LOOSE = re.compile(r";\s*lr\s*(?:[;=>?]|\Z)", re.I)
-_TAG = re.compile(r"\s*;\s*tag\s*=[^;]*", re.I)
+_TAG = re.compile(r"(?<!\s)\s*+;\s*+tag\s*+=[^;]*+", re.I)  # looks at a run of blanks once
 
 
 class Dialog:

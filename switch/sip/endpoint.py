@@ -38,8 +38,9 @@ _KNOWN_METHODS = frozenset(ALLOW.split(", ")) | {
     "MESSAGE",
     "PUBLISH",
 }
-_RPORT = re.compile(r"\s*;\s*rport\s*(?:=[^;\s]*)?(?=\s*(?:;|\Z))", re.I)
-_RECEIVED = re.compile(r"\s*;\s*received\s*=[^;]*", re.I)
+_RPORT = re.compile(r"(?<!\s)\s*+;\s*+rport\s*+(?:=[^;\s]*+)?(?=\s*+(?:;|\Z))", re.I)
+_RECEIVED = re.compile(r"(?<!\s)\s*+;\s*+received\s*+=[^;]*+", re.I)
+"""Both look at a run of blanks once: a Via may hold a datagram full of them, in quotes."""
 _DEFAULT_PORT = {"TLS": 5061, "WSS": 443, "WS": 80}
 
 

@@ -16,7 +16,7 @@ MAX_BODY = 262_144
 PING = b"\r\n\r\n"
 """A keep-alive between messages, passed on as it is."""
 
-_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.I | re.M)
+_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*+:[ \t]*+([^\r\n]*+)\r?$", re.I | re.M)
 
 
 class Framer:
@@ -77,7 +77,8 @@ class Framer:
 
     def _length(self, head: bytes) -> int | None:
         """The length of the body; None when it is not clear."""
-        told = {(value.lstrip(b"0") or b"0") if value else b"" for value in _LENGTH.findall(head)}
+        values = [value.rstrip(b" \t") for value in _LENGTH.findall(head)]
+        told = {(value.lstrip(b"0") or b"0") if value else b"" for value in values}
         if not told:
             return 0
         value = told.pop()

@@ -14,12 +14,12 @@ from switch.sip.transaction.key import MAGIC, ClientKey, ServerKey
 HEAD = 4096
 """Bytes that are looked at; the header of an ordinary message has less than a thousand."""
 
-_CALL_ID = re.compile(rb"\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*[^\s])", re.I)
+_CALL_ID = re.compile(rb"\n(?:call-id|i)[ \t]*+:[ \t]*+([^\r\n]*[^\s])", re.I)
 _TAG = re.compile(rb";[ \t]*tag[ \t]*=[ \t]*([^;,\s>]+)", re.I)
-_VIA = re.compile(rb"\n(?:via|v)[ \t]*:[ \t]*([^\r\n,]*[^\s,])", re.I)
-_PROOF = re.compile(rb"\n(?:proxy-)?authorization[ \t]*:", re.I)
-_RPORT = re.compile(rb"[ \t]*;[ \t]*rport[ \t]*(?=[;,\r])", re.I)
-_REST = rb")[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*"
+_VIA = re.compile(rb"\n(?:via|v)[ \t]*+:[ \t]*+([^\r\n,]*[^\s,])", re.I)
+_PROOF = re.compile(rb"\n(?:proxy-)?authorization[ \t]*+:", re.I)
+_RPORT = re.compile(rb";[ \t]*+rport[ \t]*+(?=[;,\r])", re.I)
+_REST = rb")[ \t]*+:[^\n]*\n(?:[ \t][^\n]*\n)*"
 _VIA_ROW = re.compile(rb"^(?:via|v" + _REST, re.I | re.M)
 _ANSWER_ROWS = [
     re.compile(rb"^(?:" + name + _REST, re.I | re.M)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -193,3 +194,10 @@ def test_a_dialog_survives_a_restart() -> None:
 )
 def test_a_value_without_its_tag(value: str, expected: str) -> None:
     assert strip_tag(value) == expected
+
+
+def test_a_hostile_value_loses_its_tag_in_no_time() -> None:
+    hostile = f'<sip:a@h>;x="{" " * 50_000}y"'
+    started = time.process_time()
+    assert strip_tag(f"{hostile};tag=1") == hostile
+    assert time.process_time() - started < 0.5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from switch.ports import Address, Flow
@@ -132,6 +134,15 @@ def test_a_via_that_says_the_truth_is_left_as_it_is(net: Net) -> None:
 def test_what_the_sender_says_of_its_source_does_not_count(net: Net, via: str, noted: str) -> None:
     net.receive("NEWMETHOD", {"Via": [via, "SIP/2.0/UDP j;rport"]}, OUTSIDE)
     assert net.only_response().rows("Via") == [noted, "SIP/2.0/UDP j;rport"]
+
+
+@pytest.mark.parametrize("blanks", [" " * 50_000, ";received" + " " * 50_000, ";rport" + " " * 50_000])
+def test_a_hostile_via_is_noted_in_no_time(net: Net, blanks: str) -> None:
+    """In quotes a Via may hold whatever fits in a datagram."""
+    started = time.process_time()
+    net.receive("NEWMETHOD", {"Via": f'SIP/2.0/UDP h;x="{blanks}y";branch=z9hG4bK-1;rport'}, OUTSIDE)
+    assert net.only_response().rows("Via")[0].endswith(";received=203.0.113.5")
+    assert time.process_time() - started < 0.5
 
 
 def test_the_source_is_noted_before_a_response_is_made(net: Net) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,3 +102,11 @@ def test_a_slow_sender_costs_no_search_from_the_start() -> None:
     for _ in range(MAX_HEAD - 10):
         framer.feed(b"x")
     assert framer._searched > MAX_HEAD - 20
+
+
+def test_a_hostile_length_is_refused_in_no_time() -> None:
+    framer = Framer()
+    started = time.process_time()
+    assert framer.feed(message(length=f"5{' ' * 60_000}5")) == []
+    assert time.process_time() - started < 0.5
+    assert framer.broken == "bad Content-Length"
