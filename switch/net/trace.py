@@ -19,9 +19,9 @@ OVERHEAD = 400
 """Octets that a message costs besides its own."""
 
 _HEAD = 4096
-_CALL_ID = re.compile(rb"\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*[^\s])", re.I)
+_CALL_ID = re.compile(rb"\n(?:call-id|i)[ \t]*+:[ \t]*+([^\r\n]*[^\s])", re.I)
 _PROOF = re.compile(rb"(\n(?:proxy-)?authorization[ \t]*:[ \t]*)[^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*", re.I)
-_KEY = re.compile(rb"(a=crypto:[^\r\n]*?inline:)[^\r\n]*", re.I)
+_KEY = re.compile(rb"(a=crypto:(?:(?!inline:|a=crypto:)[^\r\n])*inline:)[^\r\n]*", re.I)
 _INFO = re.compile(rb"\AINFO[ \t]")
 _UNWANTED = (b" REGISTER\r\n", b" OPTIONS\r\n")
 """How the CSeq of what belongs to no call ends."""
