@@ -120,7 +120,7 @@ class Call:
             flow,
             self,
             tag=context.entropy.token(64),
-            follows_flow=admission.line is not None,
+            follows_flow=not admission.trunk,
             tolerant=admission.urgent,
         )
         self.a = self._incoming = leg

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from switch.ports import Address, Transmit
 from switch.routing.bans import BanSettings
 from switch.sip.auth import Verdict, parse_digest
-from switch.sip.message import Response
+from switch.sip.message import Request, Response, respond
 from tests.switch.sip.support import HERE, request_bytes
+from tests.torture.corpus import SDP, invite
 from tests.torture.hostile import Hostile, Place
 from tests.torture.support import DOMAIN, STRANGER, Subject, tables
 
@@ -54,6 +56,25 @@ def test_a_flood_leaves_nothing_and_reaches_nobody_else(banning: bool) -> None:
     assert subject.switch.pool.taken == 0
     subject.wait(FADED_S)
     assert not any(subject.switch.bans.sizes().values())
+
+
+@pytest.mark.parametrize("field", ["Contact", "Record-Route"])
+def test_whoever_calls_for_help_unknown_is_hung_up_on_where_he_is(field: str) -> None:
+    """And not where he says: it would be somebody else who is told, again and again."""
+    subject = Subject()
+    subject.switch.replace_settings(replace(subject.switch.settings, emergency_without_digest="any"))
+    where = {field: f"<sip:x@{PLACE.victim.host};lr>"}
+    nobody = {"From": "<sip:nobody@example.net>;tag=1"}
+    subject.receive(invite("112", **nobody, **where))
+    (offered,) = [message for message in subject.messages() if isinstance(message, Request)]
+    centre = next(to for to, data in subject.sent() if data.startswith(b"INVITE "))
+    fields = {"Contact": [f"<sip:{centre.host}:{centre.port}>"], "Content-Type": ["application/sdp"]}
+    answer = respond(offered, 200, tag="centre", fields=fields, body=SDP.encode())
+    subject.receive(answer.encode(), centre)
+    subject.wait()
+    assert {to for to, data in subject.sent() if data.startswith(b"BYE ")} == {STRANGER, centre}
+    assert {to for to, _ in subject.sent()} == {STRANGER, centre}
+    subject.assert_at_rest()
 
 
 def nonce_for(subject: Subject) -> str:
