@@ -86,7 +86,7 @@ def _read_fields(lines: list[str]) -> tuple[Fields, Malformed | None]:
             try:
                 key = canonical(name)
             except Malformed as error:
-                fault, rows = fault or error, None
+                fault, rows = fault or _bare(error), None
                 continue
         rows = fields.get(key)
         if rows is None:
@@ -96,6 +96,12 @@ def _read_fields(lines: list[str]) -> tuple[Fields, Malformed | None]:
                 fault = fault or Malformed(400, f"Repeated {key}")
             rows.append(value.strip())
     return fields, fault
+
+
+def _bare(error: Malformed) -> Malformed:
+    """What may be kept of an error. Its traceback would hold the frame that keeps it, and with that the
+    datagram, until the garbage collector comes by."""
+    return error.with_traceback(None)
 
 
 def _response(first: str, fields: Fields, body: bytes, fault: Malformed | None) -> Response | Unparsable:
@@ -133,7 +139,7 @@ def _request(first: str, fields: Fields, body: bytes, fault: Malformed | None) -
     try:
         _check(request, body)
     except Malformed as error:
-        fault = fault or error
+        fault = fault or _bare(error)
     if fault is None:
         return request
     answerable = method != "ACK" and fields.get("Via", [""])[0] != ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from collections import Counter
 from dataclasses import replace
@@ -12,6 +13,7 @@ from switch.ports import Address, Transmit
 from switch.routing.bans import BanSettings
 from switch.sip.auth import Verdict, parse_digest
 from switch.sip.message import Request, Response, respond
+from switch.sip.parser import parse_datagram
 from tests.switch.sip.support import HERE, request_bytes
 from tests.torture.corpus import SDP, invite
 from tests.torture.hostile import Hostile, Place
@@ -56,6 +58,31 @@ def test_a_flood_leaves_nothing_and_reaches_nobody_else(banning: bool) -> None:
     assert subject.switch.pool.taken == 0
     subject.wait(FADED_S)
     assert not any(subject.switch.bans.sizes().values())
+
+
+def test_what_is_no_message_leaves_no_garbage() -> None:
+    """What is refused is gone at once; else it would lie about, whole, until the collector comes by."""
+    subject, hostile = Subject(), Hostile(PLACE, 1)
+    subject.switch.bans.replace(BanSettings(enabled=False))
+    makers = (
+        hostile.noise,
+        hostile.length,
+        hostile.nested,
+        hostile.octets,
+        hostile.header_bomb,
+        hostile.twice,
+    )
+    datagrams = [make(STRANGER) for make in makers for _ in range(50)]
+    datagrams = [data for data in datagrams if not isinstance(parse_datagram(data), Request | Response)]
+    assert len(datagrams) > 150
+    gc.collect()
+    gc.disable()
+    try:
+        for data in datagrams:
+            subject.receive(data)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("field", ["Contact", "Record-Route"])
