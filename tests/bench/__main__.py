@@ -1,4 +1,5 @@
-"""`make bench`: what a call, a registration and a relayed packet cost, and how many calls a second go clean.
+"""`make bench`: what a call, a registration and a relayed packet cost, how many calls a second go clean, and
+what a million hostile datagrams leave behind.
 
 Medians of several runs, with the machine they were made on; `tests.bench.load` says how it is measured.
 """
@@ -19,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,6 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.help_load import run_help
+from tests.bench.hostile import run_both
 from tests.bench.load import Load, Run, store_lines
 from tests.bench.rating_load import run_rating
 from tests.bench.relay_load import run_relay, run_rtpengine
@@ -46,10 +49,11 @@ class Plan:
     search_s: float
     search_to: float
     streams: tuple[int, ...]
+    hostile: int
 
 
-FULL = Plan(3, 8.0, (100, 200, 500), (200, 500), 5.0, 0.06, (100, 500))
-QUICK = Plan(1, 2.0, (200,), (200,), 2.0, 0.2, (100,))
+FULL = Plan(3, 8.0, (100, 200, 500), (200, 500), 5.0, 0.06, (100, 500), 1_000_000)
+QUICK = Plan(1, 2.0, (200,), (200,), 2.0, 0.2, (100,), 100_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ def measure(plan: Plan, directory: Path) -> Iterator[Figure]:
     yield from relayed_packets(plan)
     yield from ratings(directory)
     yield from calls_for_help()
+    yield from hostile_datagrams(plan, directory)
 
 
 def calls_and_registers(plan: Plan, directory: Path, database: Path, inf: Path) -> Iterator[Figure]:
@@ -194,6 +199,17 @@ def calls_for_help() -> Iterator[Figure]:
     yield Figure("a call for help with its documents: that much more", "us", (more,), "at most 1000 wanted")
 
 
+def hostile_datagrams(plan: Plan, directory: Path) -> Iterator[Figure]:
+    """What a switch grows by under hostile datagrams, from the first fifth of them to the last one, and what
+    is left of them; how it went stands on standard error."""
+    for outcome in run_both(directory, plan.hostile, partial(print, file=sys.stderr, flush=True)):
+        name = f"{plan.hostile:,} hostile datagrams {outcome.name}"
+        wrong = [*outcome.faults, *(f"left: {what}" for what in outcome.left)]
+        remark = "; ".join(wrong) or "nothing left"
+        yield Figure(f"{name}: grown by", "KiB", (float(outcome.growth_kib),), remark)
+        yield Figure(f"{name}: for each", "octets", (outcome.per_datagram,))
+
+
 # --- the report ---------------------------------------------------------------------------------------------
 
 
@@ -230,6 +246,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short run of little: to see that it works")
+    parser.add_argument("--hostile", action="store_true", help="only what hostile datagrams leave")
     parser.add_argument("--json", action="store_true", help="JSON on standard output, nothing else")
     arguments = parser.parse_args()
     if shutil.which("sipp") is None:
@@ -238,7 +255,9 @@ def main() -> None:
     progress = Console(stderr=True)
     figures = []
     with tempfile.TemporaryDirectory(prefix="belswitch-bench-") as directory:
-        for figure in measure(QUICK if arguments.quick else FULL, Path(directory)):
+        plan = QUICK if arguments.quick else FULL
+        what = hostile_datagrams if arguments.hostile else measure
+        for figure in what(plan, Path(directory)):
             progress.print(
                 f"{figure.name}: {_short(figure.value)} {figure.unit} {figure.remark}", highlight=False
             )

@@ -147,6 +147,19 @@ class Load:
 
         wait_for(at_rest, "rest", timeout_s)
 
+    def answer(self, where: tuple[str, int], seconds: int) -> Sipp:
+        """Somebody there who takes every call, for so long."""
+        return self._start("callee", where, 1_000_000, HOLD_RATE, timeout_s=seconds)
+
+    def one(self, scenario: str, port: int, user: str, *more: str, **options: Any) -> float | None:
+        """One call or REGISTER of a line, from this port; how many seconds it took, None when it did not go
+        as it should."""
+        sipp = self._start(scenario, (self._host, port), 1, 1, *more, user=user, **options)
+        if sipp.process.wait(90) != 0:
+            return None
+        hours, minutes, seconds, micro = map(int, _statistics(sipp)["CallLength(C)"].split(":"))
+        return 3600 * hours + 60 * minutes + seconds + micro / 1e6
+
     def finish(self, held: list[Sipp]) -> None:
         """Wait for held calls to end, and for everything that lingers after them."""
         for sipp in held:
@@ -205,9 +218,8 @@ class Load:
         ]
         arguments += [] if self._transport == "udp" else ["-t", "t1"]
         arguments += ["-stf", str(self.directory / f"{scenario}-{local[1]}.csv")]
-        return self._sipp.start(
-            scenario, local, *arguments, *more, calls=count, trace=False, timeout_s=60, **options
-        )
+        options = {"timeout_s": 60, **options}
+        return self._sipp.start(scenario, local, *arguments, *more, calls=count, trace=False, **options)
 
     def _measure(self, rate: int, load: list[Sipp], others: list[Sipp], seconds: float) -> Run:
         """Wait for the load to end; what takes much longer than planned is cut off, and shows as failed."""
