@@ -153,7 +153,7 @@ class App:
         self._operator = OperatorListener(handlers)
         await self._operator.start(self.store.path.parent / config.admin.socket)
         if config.sip.tls is not None:
-            self.certificates = Certificates(*self._tls_files())
+            self.certificates = Certificates(*self._tls_files(), asks=config.sip.tls.carriers_prove)
         for listen in config.sip.listen:
             self.listeners.append(self._bind(Listener(listen.transport, Address(listen.host, listen.port))))
         await self._relays.start(config.media.relays)
@@ -193,7 +193,11 @@ class App:
         if orphans:
             self.log.warning("calls_ended_by_restart", calls=len(orphans))
         for listener in self.listeners:
-            await listener.start(self.driver.feed, self.core.peer_of)
+            tls = config.sip.tls if listener.transport == "tls" else None
+            proven = tls is not None and tls.carriers_prove
+            await listener.start(
+                self.driver.feed, self.core.peer_of, self.core.carrier_of if proven else None
+            )
         self._resolver = Resolver(self.core.trunks.names_to_resolve, self.driver.feed, self._entropy.below)
         self._resolver.start()
         registry = CollectorRegistry()

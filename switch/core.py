@@ -532,6 +532,11 @@ class Switch:
             self.lines.admitted_from(host) is not None or self.trunks.is_at(host) or self.gateways.is_at(host)
         )
 
+    def carrier_of(self, flow: Flow) -> str:
+        """The host name of the carrier whose calls come on a flow; '' when it is none's."""
+        trunk = self.trunks.admitted_from(flow)
+        return trunk.settings.host if trunk is not None else ""
+
     def peer_of(self, flow: Flow) -> tuple[Address, str] | None:
         """Where a connection is to be made for a flow that has none (`Trunks.peer_of`): the switch makes none
         but to carriers and gateways."""

@@ -211,11 +211,13 @@ class Digest(Model):
 
 class Tls(Model):
     """Who we are over TLS, and whom we believe: PEM files, beside the configuration unless absolute, and read
-    again at every reload. `trust` proves carriers and gateways; else those do whom the system trusts."""
+    again at every reload. `trust` proves carriers and gateways; else those do whom the system trusts. With
+    `carriers_prove` that holds for those who connect from their addresses, too."""
 
     certificate: Directory
     key: Directory
     trust: Directory | None = None
+    carriers_prove: bool = False
 
 
 class Connections(Model):

@@ -13,10 +13,11 @@ import contextlib
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from switch.net.tls import proves
 from switch.ports import Address, Datagram, Flow, FlowClosed, FlowFailed, Listener
 from switch.sip.framing import Framer
 
@@ -31,6 +32,7 @@ LOOK_EVERY_S = 5.0
 
 Feed = Callable[[Datagram | FlowFailed | FlowClosed], None]
 PeerOf = Callable[[Flow], tuple[Address, str] | None]
+NameOf = Callable[[Flow], str]
 
 
 class Channel(Protocol):
@@ -108,6 +110,7 @@ class StreamListener:
         self._look: asyncio.TimerHandle | None = None
         self._feed: Feed
         self._peer_of: PeerOf
+        self._name_of: NameOf | None
 
     @classmethod
     def bind(cls, listener: Listener, limits: StreamLimits, **how: Any) -> StreamListener:
@@ -130,9 +133,10 @@ class StreamListener:
             raise OSError(error.errno, error.strerror, text) from error
         return cls(sock, Listener(transport, Address(*sock.getsockname()[:2])), limits, **how)
 
-    async def start(self, feed: Feed, peer_of: PeerOf) -> None:
-        """Begin to accept; what comes goes to `feed`. `peer_of` tells where a flow is to be connected."""
-        self._feed, self._peer_of = feed, peer_of
+    async def start(self, feed: Feed, peer_of: PeerOf, name_of: NameOf | None = None) -> None:
+        """Begin to accept; what comes goes to `feed`. `peer_of` tells where a flow is to be connected,
+        `name_of` which name whoever connects has to prove over TLS, '' for none."""
+        self._feed, self._peer_of, self._name_of = feed, peer_of, name_of
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: Connection(self),
@@ -225,6 +229,9 @@ class StreamListener:
                 return "too_many"
             if self._of_host[remote.host] >= self.limits.most_per_host:
                 return "too_many_of_host"
+            name = self._name_of(connection.flow) if self._name_of is not None else ""
+            if name and not proves(connection.certificate, name):
+                return "unproven"
         self._connections[remote] = connection
         self._of_host[remote.host] += 1
         return ""
@@ -296,6 +303,12 @@ class Connection(asyncio.Protocol):
         self.counted = not why
         if why:
             self.end(why)
+
+    @property
+    def certificate(self) -> Mapping[str, Any] | None:
+        """What the peer has shown over TLS, verified; None when it showed none."""
+        shown: Mapping[str, Any] | None = self._transport.get_extra_info("peercert")
+        return shown
 
     def data_received(self, data: bytes) -> None:
         """Octets came."""

@@ -6,7 +6,11 @@ The contexts live as long as the switch. Loading again changes what later connec
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 
 class TlsError(Exception):
@@ -16,15 +20,20 @@ class TlsError(Exception):
 class Certificates:
     """The two contexts: `server` for who connects to us, `client` for those we connect to."""
 
-    def __init__(self, certificate: Path, key: Path, trust: Path | None) -> None:
-        """Raises:
-        TlsError: a file is missing or unusable.
+    def __init__(self, certificate: Path, key: Path, trust: Path | None, *, asks: bool = False) -> None:
+        """With `asks` whoever connects may show a certificate, and `proves` says whose it is.
+
+        Raises:
+            TlsError: a file is missing or unusable.
         """
         self._check(certificate, key, trust)
+        self._asks = asks
         self.server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         for context in (self.server, self.client):
             context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if asks:
+            self.server.verify_mode = ssl.CERT_OPTIONAL
         self._load(certificate, key, trust)
 
     def load(self, certificate: Path, key: Path, trust: Path | None) -> None:
@@ -39,10 +48,11 @@ class Certificates:
     def _load(self, certificate: Path, key: Path, trust: Path | None) -> None:
         for context in (self.server, self.client):
             context.load_cert_chain(certificate, key)
-        if trust is None:
-            self.client.load_default_certs(ssl.Purpose.SERVER_AUTH)
-        else:
-            self.client.load_verify_locations(trust)
+        for context in (self.client, self.server) if self._asks else (self.client,):
+            if trust is None:
+                context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+            else:
+                context.load_verify_locations(trust)
 
     @staticmethod
     def _check(certificate: Path, key: Path, trust: Path | None) -> None:
@@ -63,3 +73,15 @@ class Certificates:
                 trial.load_verify_locations(trust)
             except (OSError, ValueError) as error:
                 raise TlsError(f"{trust} holds no certificates") from error
+
+
+def proves(certificate: Mapping[str, Any] | None, name: str) -> bool:
+    """Whether a certificate that was verified is that of a host name or address (RFC 5922 section 7.1): one
+    of its alternative names is the same, or has `*` in place of the first label (RFC 6125 section 6.4.3)."""
+    for kind, shown in (certificate or {}).get("subjectAltName", ()):
+        if kind == "DNS" and shown.lower() in (name.lower(), f"*.{name.lower().partition('.')[2]}"):
+            return True
+        with suppress(ValueError):
+            if kind == "IP Address" and ip_address(shown.strip()) == ip_address(name):
+                return True
+    return False

@@ -59,7 +59,9 @@ class UdpListener:
             raise OSError(error.errno, error.strerror, f"udp {address.host} port {address.port}") from error
         return cls(sock, Address(*sock.getsockname()[:2]))
 
-    async def start(self, feed: Callable[[Datagram], None], _peer_of: object = None) -> None:
+    async def start(
+        self, feed: Callable[[Datagram], None], _peer_of: object = None, _name_of: object = None
+    ) -> None:
         """Begin to read; every datagram goes to `feed`. There are no peers to connect to."""
         self._stream = await asyncio_dgram.from_socket(self._sock)
         transport = self._stream._transport

@@ -121,7 +121,7 @@ NOT_FOR_THE_CORE = {
     *(f"admin.{key}" for key in ("host", "port", "socket")),
     *(f"notices.{key}" for key in ("webhook", "secret")),
     *(f"log.{key}" for key in ("level", "format")),
-    *(f"trace.{key}" for key in ("keep_s", "most_mib")),
+    *(f"trace.{key}" for key in ("keep_s", "most_mib", "hep")),
 }
 
 

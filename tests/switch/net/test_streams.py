@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 
 from switch.net import streams
 from switch.net.streams import MOST_UNREAD, MOST_WAITING, StreamLimits, StreamListener
-from switch.net.tls import Certificates, TlsError
+from switch.net.tls import Certificates, TlsError, proves
 from switch.net.websocket import WebSocketChannel
 from switch.ports import Address, Datagram, Flow, FlowClosed, FlowFailed, Listener
 from tests.switch.cli.conftest import free_port
@@ -53,6 +53,8 @@ class Net:
     def __init__(self) -> None:
         self.told: list[Datagram | FlowFailed | FlowClosed] = []
         self.peers: dict[str, Address] = {}
+        self.names: dict[str, str] = {}
+        """Who has to prove a name over TLS, by address."""
         self.listeners: list[StreamListener] = []
         self._ends: list[Peer] = []
 
@@ -75,12 +77,15 @@ class Net:
     ) -> StreamListener:
         listener = StreamListener.bind(Listener(transport, Address(host, 0)), limits or StreamLimits(), **how)
         self.listeners.append(listener)
-        await listener.start(self.told.append, self.peer_of)
+        await listener.start(self.told.append, self.peer_of, self.name_of)
         return listener
 
     def peer_of(self, flow: Flow) -> tuple[Address, str] | None:
         at = self.peers.get(flow.remote.host)
         return (at, "carrier.example") if at is not None else None
+
+    def name_of(self, flow: Flow) -> str:
+        return self.names.get(flow.remote.host, "")
 
     def messages(self) -> list[bytes]:
         return [one.data for one in self.told if isinstance(one, Datagram)]
@@ -335,6 +340,50 @@ async def test_a_carrier_proves_its_name(net: Net, pki: Pki, name: str, good: bo
         assert "certificate" in failed.error
         assert not carrier.heard
     carrier.server.close()
+
+
+@pytest.mark.parametrize(
+    ("shown", "why"),
+    [("carrier.example", ""), ("impostor.example", "unproven"), ("", "unproven")],
+)
+async def test_a_carrier_that_connects_proves_its_name(net: Net, pki: Pki, shown: str, why: str) -> None:
+    """Others need not show anything."""
+    certificates = Certificates(*pki.issue("switch.example"), pki.trust, asks=True)
+    listener = await secured(net, certificates)
+    client = pki.client()
+    if shown:
+        client.load_cert_chain(*pki.issue(shown))
+    for name in ("", "carrier.example"):
+        net.names["127.0.0.1"] = name
+        peer = await net.connect(listener, ssl=client, server_hostname="switch.example")
+        if name and why:
+            assert await peer.is_cut()
+            assert listener.closed == {why: 1}
+        else:
+            peer.writer.write(MESSAGE)
+            await until(lambda count=1 + bool(name): len(net.messages()) == count)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("names", "name", "proven"),
+    [
+        ((("DNS", "carrier.example"),), "carrier.example", True),
+        ((("DNS", "Carrier.Example"),), "carrier.example", True),
+        ((("DNS", "other.example"), ("DNS", "carrier.example")), "carrier.example", True),
+        ((("DNS", "*.carrier.example"),), "sip.carrier.example", True),
+        ((("DNS", "*.carrier.example"),), "a.sip.carrier.example", False),
+        ((("DNS", "*.example"),), "example", False),
+        ((("DNS", "carrier.example.evil"),), "carrier.example", False),
+        ((("IP Address", "192.0.2.1"),), "192.0.2.1", True),
+        ((("IP Address", "2001:DB8:0:0:0:0:0:1"),), "2001:db8::1", True),
+        ((("IP Address", "192.0.2.1"),), "192.0.2.2", False),
+        ((("URI", "sip:carrier.example"),), "carrier.example", False),
+        ((), "carrier.example", False),
+    ],
+)
+def test_whose_certificate_it_is(names: tuple[tuple[str, str], ...], name: str, proven: bool) -> None:
+    assert proves({"subjectAltName": names}, name) is proven
+    assert not proves(None, name)
 
 
 @pytest.mark.parametrize("missing", ["certificate", "key", "trust"])
