@@ -134,6 +134,7 @@ class Switch:
             is_centre=self._is_centre,
         )
         self.registrar = Registrar(settings.registrar, entropy, self._append)
+        self.registrar.on_moved = self._on_moved
         self.fraud = FraudDesk(
             rules=settings.fraud,
             holidays=settings.tariffs.calendar.holidays,
@@ -470,6 +471,11 @@ class Switch:
         self.calls.relay_died(event.worker, event.workers)
 
     # --- what calls use -------------------------------------------------------------------------------------
+
+    def _on_moved(self, line: Line, old: Flow, new: Flow) -> None:
+        """A phone is reached elsewhere now, and so are its calls (RFC 5626 section 4.3)."""
+        for call in self.calls.of_line(line):
+            call.move(old, new)
 
     def _new_anchor(self) -> Anchor:
         self._next_session += 1

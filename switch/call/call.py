@@ -187,6 +187,12 @@ class Call:
             case ev.Lost():
                 self._on_lost(leg, event)
 
+    def move(self, old: Flow, new: Flow) -> None:
+        """A phone that was reached on one flow is reached on another now."""
+        for leg in (self.a, self.b):
+            if leg is not None and leg.follows_flow and leg.flow == old:
+                leg.flow = new
+
     def _on_info(self, leg: Leg, event: ev.Info) -> None:
         """A key goes into the media where the other party hears it there, all else on as it is."""
         other = self.other(leg)

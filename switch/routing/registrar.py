@@ -6,6 +6,7 @@ called and a Contact pointing elsewhere sends nothing anywhere.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,9 @@ from switch.sip.uri import parse_name_addr, parse_uri
 
 FIXED_KINDS = frozenset({"desk", "dect"})
 MAX_URI = 512
+MOST_LEFT = 10_000
+"""Phones remembered that lost their connection."""
+
 REORDERED_NS = 32 * NS_PER_S
 
 
@@ -82,6 +86,11 @@ class Registrar:
         self._bindings: dict[str, dict[str, Binding]] = {}
         self._over: dict[Flow, set[tuple[str, str]]] = {}
         """User and contact of the bindings over each connection."""
+        self._left: OrderedDict[tuple[str, str], Flow] = OrderedDict()
+        """The connection that a phone had and lost, by user and `_device_of`."""
+        self.on_moved: Callable[[Line, Flow, Flow], None] = lambda _line, _old, _new: None
+        """Told that a phone which was reached on one flow is reached on another now: its address has changed
+        behind NAT, or its connection broke and it made a new one."""
 
     def register(self, line: Line, request: Request, flow: Flow, now: Moment) -> list[str]:
         """Carry out a REGISTER that has been authenticated and authorised; returns the Contact rows of the
@@ -126,7 +135,10 @@ class Registrar:
                 self._remove(line.user, stale)
             for change in changes:
                 if change.expires_ns > now.wall_ns:
+                    before = self._flow_before(line.user, change, bindings.get(change.contact))
                     self._save(line.user, change)
+                    if before is not None and before != flow:
+                        self.on_moved(line, before, flow)
                 else:
                     self._remove(line.user, change.contact)
         return [self._row(binding, now) for binding in self.bindings(line.user, now)]
@@ -157,7 +169,19 @@ class Registrar:
     def closed(self, flow: Flow) -> None:
         """A connection is over: nobody is reached over it any more (RFC 5626 section 4.2.2)."""
         for user, contact in self._over.pop(flow, set()).copy():
+            binding = self._bindings.get(user, {}).get(contact)
+            if binding is not None:
+                self._left[user, _device_of(binding)] = flow
+                if len(self._left) > MOST_LEFT:
+                    self._left.popitem(last=False)
             self._remove(user, contact)
+
+    def _flow_before(self, user: str, change: Binding, old: Binding | None) -> Flow | None:
+        """Where the phone was reached till now, if it is the same one, not started anew."""
+        left = self._left.pop((user, _device_of(change)), None)
+        if old is not None:
+            return old.flow if old.call_id == change.call_id else None
+        return left
 
     def count(self) -> int:
         """How many bindings there are."""
@@ -322,3 +346,9 @@ def _q_thousandths(text: str | None) -> int:
 
 def _needs_quotes(text: str) -> bool:
     return not text or any(c in ' ,;="<>@()[]?/:\\{}' for c in text)
+
+
+def _device_of(binding: Binding) -> str:
+    """What tells one phone of a line from another on its next connection: its instance (RFC 5626 section
+    4.1), or the Call-ID of its registrations, which no connection changes (RFC 3261 section 10.2)."""
+    return binding.instance or binding.call_id

@@ -358,3 +358,57 @@ def test_phones_that_came_together_do_not_stay_so() -> None:
     assert all(3240 <= one <= 3600 for one in spread)
     assert {registrar._spread(one) for one in (0, 60) for _ in range(50)} == {0, 60}, "never below the least"
     assert all(60 <= registrar._spread(62) <= 62 for _ in range(50))
+
+
+# --- phones that are reached elsewhere ----------------------------------------------------------------------
+
+
+def moves(office: Office) -> list[tuple[Flow, Flow]]:
+    told: list[tuple[Flow, Flow]] = []
+    office.registrar.on_moved = lambda _line, old, new: told.append((old, new))
+    return told
+
+
+OTHER = FLOW._replace(remote=Address("10.0.0.5", 40_000))
+FIRST, SECOND = (Flow("tls", FLOW.local, Address("10.0.0.5", port)) for port in (50_001, 50_002))
+
+
+def test_an_address_that_changed_behind_nat() -> None:
+    office = Office()
+    told = moves(office)
+    office.register(f"<{DESK}>")
+    office.register(f"<{DESK}>")
+    office.register(f"<{DESK}>", flow=OTHER)
+    assert told == [(FLOW, OTHER)]
+
+
+def test_a_phone_that_started_anew_has_no_calls() -> None:
+    office = Office()
+    told = moves(office)
+    office.register(f"<{DESK}>")
+    office.register(f"<{DESK}>", flow=OTHER, call_id="reg-2", cseq=1)
+    assert told == []
+
+
+@pytest.mark.parametrize("instance", ["", ';+sip.instance="<urn:uuid:1>"'])
+def test_a_connection_that_broke_and_another(instance: str) -> None:
+    """Its contact may name the port of the connection."""
+    office = Office()
+    told = moves(office)
+    office.register(f"<{DESK};transport=tls>{instance}", flow=FIRST)
+    office.registrar.closed(FIRST)
+    assert office.registrar.count() == 0
+    call_id = "reg-2" if instance else "reg-1"
+    office.register(f"<{SOFT};transport=tls>{instance}", flow=SECOND, call_id=call_id)
+    assert told == [(FIRST, SECOND)]
+    office.register(f"<{SOFT};transport=tls>{instance}", flow=SECOND, call_id=call_id)
+    assert len(told) == 1
+
+
+def test_another_phone_of_the_line_takes_nothing_over() -> None:
+    office = Office()
+    told = moves(office)
+    office.register(f"<{DESK}>", flow=FIRST)
+    office.registrar.closed(FIRST)
+    office.register(f"<{SOFT}>", flow=SECOND, call_id="reg-2", cseq=1)
+    assert told == []
