@@ -164,10 +164,11 @@ def relayed_packets(plan: Plan) -> Iterator[Figure]:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     for streams in plan.streams:
-        ours, theirs = [], []
+        ours, sealed, theirs = [], [], []
         for _ in range(plan.runs):
             with contextlib.redirect_stdout(io.StringIO()):
                 ours.append(run_relay(streams, plan.seconds))
+                sealed.append(run_relay(streams, plan.seconds, srtp=True))
                 if shutil.which("rtpengine"):
                     theirs.append(run_rtpengine(streams, plan.seconds, None))
         lost = sum(run.sent - run.relayed for run in ours)
@@ -176,6 +177,9 @@ def relayed_packets(plan: Plan) -> Iterator[Figure]:
             "us",
             tuple(run.us_per_packet for run in ours),
             f"{lost} lost",
+        )
+        yield Figure(
+            f"with SRTP on one side, {streams} streams", "us", tuple(run.us_per_packet for run in sealed)
         )
         if theirs:
             yield Figure(f"rtpengine's, {streams} streams", "us", tuple(run.us_per_packet for run in theirs))

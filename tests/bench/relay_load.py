@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from array import array
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +28,11 @@ from statistics import median
 from struct import pack_into
 from typing import Any
 
+from switch.relay.srtp import Contexts, Srtp
+
+SUITE = "AES_CM_128_HMAC_SHA1_80"
 FRAME_S = 0.020
+LATCHING = 2  # frames
 SLOTS = 20  # a frame is sent in slots of 1 ms
 PAYLOAD = 160
 FIRST_PORT = 20_000
@@ -71,6 +76,7 @@ class Endpoint:
         self.packet = bytearray(12 + PAYLOAD)
         self.packet[0] = 0x80
         self.packet[8:12] = os.urandom(4)
+        self.srtp: Srtp | None = None
 
     def received(self) -> int:
         words = array("I", self.sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 4 * (MEMINFO_DROPS + 1)))
@@ -83,31 +89,33 @@ class Endpoint:
             self.read += 1
 
 
-def send_load(endpoints: list[Endpoint], targets: list[Address], seconds: float) -> int:
-    """Send from each endpoint to its target every 20 ms; the number of packets sent."""
+def send_load(endpoints: list[Endpoint], targets: list[Address], seconds: float, first: int = 0) -> int:
+    """Send from each endpoint to its target every 20 ms, counting frames from `first`; the number of packets
+    sent."""
     for endpoint, target in zip(endpoints, targets, strict=True):
         endpoint.sock.connect(target)
     slots = [endpoints[slot::SLOTS] for slot in range(SLOTS)]
     sent = 0
     due = time.monotonic()
-    for frame in range(int(seconds / FRAME_S)):
+    for frame in range(first, first + round(seconds / FRAME_S)):
         for slot in slots:
             if (ahead := due - time.monotonic()) > 0:
                 time.sleep(ahead)
             due += FRAME_S / SLOTS
             for endpoint in slot:
                 pack_into("!HI", endpoint.packet, 2, frame & 0xFFFF, frame * PAYLOAD & 0xFFFFFFFF)
-                endpoint.sock.send(endpoint.packet)
+                seal = endpoint.srtp.seal if endpoint.srtp is not None else bytes
+                endpoint.sock.send(seal(memoryview(endpoint.packet)))
             sent += len(slot)
     time.sleep(0.2)
     return sent
 
 
 def measure(name: str, pid: int, endpoints: list[Endpoint], targets: list[Address], seconds: float) -> Result:
-    """One run of the load against the process `pid`, after a frame that latches every stream."""
-    send_load(endpoints, targets, 2 * FRAME_S)
+    """One run of the load against the process `pid`, after frames that latch every stream."""
+    send_load(endpoints, targets, LATCHING * FRAME_S)
     before_us, before = cpu_us(pid), sum(endpoint.received() for endpoint in endpoints)
-    sent = send_load(endpoints, targets, seconds)
+    sent = send_load(endpoints, targets, seconds, LATCHING)
     spent_us = cpu_us(pid) - before_us
     return Result(name, sent, sum(endpoint.received() for endpoint in endpoints) - before, spent_us)
 
@@ -118,8 +126,9 @@ def cpu_us(pid: int) -> float:
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1000
 
 
-def run_relay(streams: int, seconds: float) -> Result:
-    """The load against `switch.relay`; its own getrusage is printed beside the scheduler's figure."""
+def run_relay(streams: int, seconds: float, *, srtp: bool = False) -> Result:
+    """The load against `switch.relay`, with SRTP on one side of each stream or without; its own getrusage is
+    printed beside the scheduler's figure."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with (
         ours,
@@ -150,10 +159,11 @@ def run_relay(streams: int, seconds: float) -> Result:
             tell("open", stream, 0, "127.0.0.1", port, "127.0.0.1", port + 2, True)
             for side in (0, 1):
                 host, own = endpoints[2 * stream + side].address
-                tell("aim", stream, 0, side, host, own, host, own + 1, None)
+                keys = encrypted(endpoints[2 * stream + side]) if srtp and side else None
+                tell("aim", stream, 0, side, host, own, host, own + 1, None, 8000, keys)
                 targets.append(("127.0.0.1", port + 2 * side))
         before = stats()
-        result = measure("relay", relay.pid, endpoints, targets, seconds)
+        result = measure("relay+srtp" if srtp else "relay", relay.pid, endpoints, targets, seconds)
         after = stats()
         packets = after["packets"] - before["packets"]
         own_us = (after["cpu_us"] - before["cpu_us"]) / max(1, packets)
@@ -166,6 +176,13 @@ def run_relay(streams: int, seconds: float) -> Result:
         ours.close()
         relay.wait(5)
     return result
+
+
+def encrypted(endpoint: Endpoint) -> list[str]:
+    """Give an end SRTP; the keys as the relay is told them."""
+    ours, theirs = (b64encode(os.urandom(30)).decode() for _ in range(2))
+    endpoint.srtp = Srtp((SUITE, theirs, ours), Contexts())
+    return [SUITE, ours, theirs]
 
 
 def run_rtpengine(streams: int, seconds: float, threads: int | None) -> Result:
@@ -266,11 +283,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="length of a run (default 10)")
     parser.add_argument("--rounds", type=int, default=1, help="runs of each relay (default 1)")
     parser.add_argument("--rtpengine", action="store_true", help="the same load against rtpengine, in turn")
+    parser.add_argument("--srtp", action="store_true", help="the same load with SRTP on one side, in turn")
     parser.add_argument(
         "--threads", type=int, help="of rtpengine (default its own choice; 1 is its cheapest)"
     )
     arguments = parser.parse_args()
     contenders: list[Callable[[int, float], Result]] = [run_relay]
+    if arguments.srtp:
+        contenders.append(partial(run_relay, srtp=True))
     if arguments.rtpengine:
         if shutil.which("rtpengine") is None:
             parser.error("rtpengine is not installed (Debian: rtpengine-daemon)")
