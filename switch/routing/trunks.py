@@ -22,7 +22,9 @@ from switch.sip.transaction.invite_client import InviteClient
 from switch.sip.uri import bracketed
 
 NOWHERE = Address("", 0)
-_SERVICES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}
+SERVICES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}
+"""Of SRV records, by transport."""
+
 LONGEST_REST_S = 600
 """No trunk is spared longer than that, whatever it asks for."""
 
@@ -189,7 +191,7 @@ class Trunks:
     def names_to_resolve(self) -> list[Lookup]:
         """What is to be looked up for the trunks that are configured by name."""
         return [
-            Lookup(name, one.host, one.port, _SERVICES[one.transport] if one.srv else "")
+            Lookup(name, one.host, one.port, SERVICES[one.transport] if one.srv else "")
             for name, one in ((name, trunk.settings) for name, trunk in self._trunks.items())
             if not _is_literal(one.host)
         ]
