@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from switch.cli.address import group as address
+from switch.cli.doctor import doctor
 from switch.cli.emergency import group as emergency
 from switch.cli.explain import explain
 from switch.cli.forward import group as forward
@@ -54,7 +55,7 @@ def _root(
 
 
 live = (calls, registrations, status, end, bans, unban)
-for command in (lab, serve, check, *live, cdr, trace, usage, rate, explain, malicious):
+for command in (lab, serve, check, doctor, *live, cdr, trace, usage, rate, explain, malicious):
     cli.command()(command)
 for state in (suspend, restrict, resume, terminate):
     line.command()(state)
