@@ -120,7 +120,7 @@ async def _configured(configuration: Configuration) -> list[Finding]:
     found += [network.address(one, state) for one in survey.listen_attempts(config)]
     found += [network.media_host(one) for one in survey.media_attempts(config)]
     found += network.media_ports(config.media.ports, survey.port_facts(config), state)
-    found.append(machine.open_files(config, *survey.open_files()))
+    found.append(machine.open_files(config, survey.open_files(config)))
     found += machine.data_directory(survey.directory_facts(config.store.directory))
     database = await asyncio.to_thread(survey.database_facts, config.store.directory)
     found.append(machine.database(database))

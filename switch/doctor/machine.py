@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Literal
 
 from switch.config.model import PORTS_PER_STREAM, Config
 from switch.doctor.finding import Finding, fault, ok, warning
@@ -19,6 +20,15 @@ BACKWARDS_S = 5
 FEW_BYTES, SOME_BYTES = 100 << 20, 1 << 30
 FEW_INODES = 1000
 SUMMER, WINTER = timedelta(hours=2), timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class FileLimits:
+    """How many files a process may open, at first and once it has raised the limit itself; `whose` limit."""
+
+    soft: int
+    hard: int
+    whose: Literal["the running switch", "this shell"] = "this shell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +62,8 @@ class DatabaseFacts:
 # --- limits -------------------------------------------------------------------------------------------------
 
 
-def open_files(config: Config, soft: int, hard: int) -> Finding:
-    """A process may open `soft` files; a relay raises its own limit to `hard`.
+def open_files(config: Config, limits: FileLimits) -> Finding:
+    """What calls and connections take, against what may be opened. Relays raise their own limit.
 
     A call with audio takes four ports of one relay. Each is a socket, and a second one as soon as the party
     is heard.
@@ -65,18 +75,20 @@ def open_files(config: Config, soft: int, hard: int) -> Finding:
     streams = [one for one in config.sip.listen if one.transport != "udp"]
     connections = len(streams) * config.sip.connections.most + SPARE_FILES
     remedy = f"LimitNOFILE={max(wanted, connections)} in the unit, or `ulimit -n` in the shell"
+    soft, hard, whose = limits.soft, limits.hard, limits.whose
     if hard < least:
-        told = f"{hard} are allowed, {config.calls.max_calls} calls take {least} in a relay"
+        told = f"{whose} may have {hard}, {config.calls.max_calls} calls take {least} in a relay"
         return fault(what, told, f"{remedy}; or more media.relays, or fewer calls.max_calls")
     if hard < wanted:
-        told = f"{hard} are allowed, {config.calls.max_calls} calls take up to {wanted} in a relay"
+        told = f"{whose} may have {hard}, {config.calls.max_calls} calls take up to {wanted} in a relay"
         return warning(what, told, f"{remedy}; or more media.relays")
     if soft < connections:
-        told = f"{soft} are allowed, connections of sip.listen take up to {connections}"
+        told = f"{whose} may have {soft}, connections of sip.listen take up to {connections}"
         return warning(what, told, f"{remedy}; or lower sip.connections.most")
-    return ok(
-        what, f"{soft}, for relays {hard}; {config.calls.max_calls} calls take up to {wanted} in a relay"
+    told = (
+        f"{whose} may have {soft}, a relay {hard}; {config.calls.max_calls} calls take up to {wanted} there"
     )
+    return ok(what, told)
 
 
 def receive_buffer(allowed: int | None, wanted: int) -> Finding:

@@ -15,6 +15,7 @@ import shutil
 import socket
 import sqlite3
 import stat
+import struct
 import threading
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -24,7 +25,7 @@ from typing import Any
 
 from switch.config.loader import SETTINGS_FILE, TRUNKS_FILE
 from switch.config.model import Config, collide, is_literal
-from switch.doctor.machine import DatabaseFacts, DirectoryFacts
+from switch.doctor.machine import DatabaseFacts, DirectoryFacts, FileLimits
 from switch.doctor.network import Attempt, Named, PortFacts, Running
 from switch.doctor.trust import SecretFacts
 from switch.net.clock import SystemEntropy
@@ -40,6 +41,7 @@ CHECK_S = 10.0
 TELL_S = 5.0
 """How long another program may take."""
 
+UNLIMITED = 1 << 30
 PROC = Path("/proc")
 
 
@@ -145,13 +147,32 @@ async def _named(what: str, lookup: Lookup) -> Named:
 # --- limits and clock ---------------------------------------------------------------------------------------
 
 
-def open_files() -> tuple[int, int]:
-    """How many files a process started from here may open: at first, and at most."""
-    most = [
-        (1 << 30) if one == resource.RLIM_INFINITY else one
-        for one in resource.getrlimit(resource.RLIMIT_NOFILE)
-    ]
-    return most[0], most[1]
+def open_files(config: Config) -> FileLimits:
+    """The limit of the running switch; where there is none, or it is not ours, that of this process."""
+    process = _process(config.store.directory / config.admin.socket)
+    try:
+        return FileLimits(*_limit(process), whose="the running switch" if process else "this shell")
+    except (PermissionError, ProcessLookupError):
+        return FileLimits(*_limit(0))
+
+
+def _process(path: Path) -> int:
+    """Who listens at a Unix socket (SO_PEERCRED, unix(7)); 0 for nobody."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(TELL_S)
+        try:
+            sock.connect(str(path))
+        except OSError:
+            return 0
+        process, _, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(process)
+
+
+def _limit(process: int) -> tuple[int, int]:
+    """The limits of a process, 0 for this one; for none at all, more than there can be."""
+    most = resource.prlimit(process, resource.RLIMIT_NOFILE)
+    soft, hard = (UNLIMITED if one == resource.RLIM_INFINITY else one for one in most)
+    return soft, hard
 
 
 def receive_buffer(proc: Path = PROC) -> int | None:
@@ -213,9 +234,7 @@ def database_facts(directory: Path, patience_s: float = CHECK_S) -> DatabaseFact
     try:
         if not path.exists():
             return DatabaseFacts(path, exists=False)
-        with contextlib.closing(
-            sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=TELL_S)
-        ) as opened:
+        with contextlib.closing(sqlite3.connect(_uri(path), uri=True, timeout=TELL_S)) as opened:
             version = opened.execute("PRAGMA user_version").fetchone()[0]
             newest_ms = _newest_ms(opened) if version == SCHEMA_VERSION else None
             said = _quick_check(opened, patience_s)
@@ -223,6 +242,13 @@ def database_facts(directory: Path, patience_s: float = CHECK_S) -> DatabaseFact
         return DatabaseFacts(path, exists=True, trouble=str(error))
     trouble = said if said not in ("ok", None) else ""
     return DatabaseFacts(path, True, version, SCHEMA_VERSION, trouble or "", said is not None, newest_ms)
+
+
+def _uri(path: Path) -> str:
+    """A database to be read. Where nobody has it open it is taken as immutable: else SQLite would leave the
+    files that its writers share."""
+    open_elsewhere = path.with_name(f"{path.name}-wal").exists()
+    return f"{path.as_uri()}?mode=ro" if open_elsewhere else f"{path.as_uri()}?immutable=1"
 
 
 def _newest_ms(opened: sqlite3.Connection) -> int | None:

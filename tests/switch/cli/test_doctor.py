@@ -15,6 +15,7 @@ import pytest
 import trustme
 
 from switch.cli import doctor as module
+from switch.doctor.machine import FileLimits
 from switch.doctor.network import PortFacts
 from switch.net import survey
 from switch.net.operator import OperatorListener
@@ -33,7 +34,7 @@ def synchronised(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(survey, "synchronised", yes)
     monkeypatch.setattr(survey, "receive_buffer", lambda: 4 << 20)
-    monkeypatch.setattr(survey, "open_files", lambda: (65_536, 65_536))
+    monkeypatch.setattr(survey, "open_files", lambda _config: FileLimits(65_536, 65_536))
     monkeypatch.setattr(survey, "port_facts", lambda _config: PortFacts())
 
 

@@ -14,6 +14,7 @@ from switch.doctor.finding import Finding, State, fault, ok, warning, worst
 from switch.doctor.machine import (
     DatabaseFacts,
     DirectoryFacts,
+    FileLimits,
     clock_against,
     clock_synchronised,
     data_directory,
@@ -64,13 +65,13 @@ def test_the_worst_of_all_counts() -> None:
     ],
 )
 def test_files_that_calls_take(relays: int, soft: int, hard: int, state: str) -> None:
-    finding = open_files(config(1000, relays), soft, hard)
+    finding = open_files(config(1000, relays), FileLimits(soft, hard))
     assert finding.state == state
     assert ("LimitNOFILE=" in finding.remedy) == (state != "ok")
 
 
 def test_files_that_connections_take() -> None:
-    finding = open_files(config(100, 1, "udp", "tcp"), 1024, 524_288)
+    finding = open_files(config(100, 1, "udp", "tcp"), FileLimits(1024, 524_288))
     assert finding.state == "warning"
     assert "up to 4100" in finding.told
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import functools
+import resource
 import shutil
 import socket
 import sqlite3
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from switch.config.model import Admin, Config, Listen, Media, MediaHost, PortRange, Sip, Store, Trunk
+from switch.doctor.machine import FileLimits
 from switch.net import survey
 from switch.net.operator import OperatorError, OperatorListener
 from switch.net.store import FILE, SCHEMA_VERSION
@@ -156,9 +158,30 @@ async def test_names_are_looked_up_at_once(tmp_path: Path, monkeypatch: pytest.M
 # --- limits and clock ---------------------------------------------------------------------------------------
 
 
-def test_limits_of_this_process() -> None:
-    soft, hard = survey.open_files()
-    assert 0 < soft <= hard
+async def test_limits_of_the_switch_or_of_this_process(tmp_path: Path) -> None:
+    settings = config(tmp_path)
+    limits = survey._limit(0)
+    assert 0 < limits[0] <= limits[1]
+    assert survey.open_files(settings) == FileLimits(*limits, whose="this shell")
+    listener = OperatorListener({})
+    await listener.start(tmp_path / settings.admin.socket)
+    assert survey.open_files(settings) == FileLimits(*limits, whose="the running switch")
+    await listener.close()
+
+
+def test_the_limit_of_a_switch_that_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def prlimit(process: int, _which: int) -> tuple[int, int]:
+        if process:
+            raise PermissionError
+        return 1024, resource.RLIM_INFINITY
+
+    monkeypatch.setattr(resource, "prlimit", prlimit)
+    monkeypatch.setattr(survey, "_process", lambda _path: 1)
+    limits = survey.open_files(config(tmp_path))
+    assert limits == FileLimits(1024, survey.UNLIMITED, whose="this shell")
+
+
+def test_what_a_socket_may_keep_unread() -> None:
     assert survey.receive_buffer() is not None
 
 
@@ -209,6 +232,8 @@ async def test_a_database_with_its_latest_entry(tmp_path: Path) -> None:
     await store.connection.execute("INSERT OR REPLACE INTO meta VALUES ('alive', '5 1700000001000000000')")
     assert survey.database_facts(tmp_path).newest_ms == 1_700_000_001_000
     await store.close()
+    assert survey.database_facts(tmp_path).newest_ms == 1_700_000_001_000
+    assert [one.name for one in tmp_path.iterdir()] == [FILE]  # nothing is left beside it
 
 
 def test_a_database_that_is_none_or_of_another_version(tmp_path: Path) -> None:
