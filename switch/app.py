@@ -31,6 +31,7 @@ from switch.net.metrics import AppCollector
 from switch.net.operator import OperatorError, OperatorListener
 from switch.net.relays import RelayPool
 from switch.net.resolver import Resolver
+from switch.net.status import status_of
 from switch.net.store import Store
 from switch.net.strain import Strain
 from switch.net.streams import PlainChannel, StreamLimits, StreamListener
@@ -371,7 +372,7 @@ class App:
         return "pong"
 
     async def _do_status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
-        return {**self.core.sizes(), "ready": self._why_not_ready() or "ready", "queued": self.journal.queued}
+        return status_of(self, self._why_not_ready())
 
     async def _do_calls(self, _request: Mapping[str, Any]) -> list[dict[str, Any]]:
         return self.core.view_calls(self.clock.moment())

@@ -16,7 +16,7 @@ from switch.call.bill import Bill
 from switch.call.context import CallContext
 from switch.call.leg import Leg
 from switch.call.recording import Ending, Timeline, record_of
-from switch.ports import NS_PER_S, Append, CallAnswered, CallEnded, Moment, Note
+from switch.ports import NS_PER_MS, NS_PER_S, Append, CallAnswered, CallEnded, Moment, Note
 
 SETTING_UP_NS = 3600 * NS_PER_S
 """Longer than any call rings, over all its trunks: a reservation that is still there then was forgotten."""
@@ -161,6 +161,7 @@ class Link:
             "class": admission.destination.cls.value if admission.destination else "",
             "trunk": self.trunk,
             "state": state,
+            "since_ms": self.times.invited.wall_ns // NS_PER_MS,
             "seconds": self.times.talked_ms(now) // 1000,
             "emergency": admission.emergency,
             **self.bill.view(answered=self.times.answered is not None),

@@ -68,6 +68,10 @@ class RunningCalls:
         """How many calls are answered."""
         return sum(1 for call in self._by_id.values() if call.state is State.ANSWERED)
 
+    def links(self) -> int:
+        """How many links are open: calls, and whatever they were sent on to."""
+        return len(self._by_link)
+
     def of_line(self, line: Line) -> list[Call]:
         """The calls that a line pays for or is called in."""
         return [call for call in self if call.pays(line)]

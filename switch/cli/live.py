@@ -80,7 +80,14 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
         return
     from switch.cli.tables import facts_table
 
-    console().print(facts_table(facts))
+    console().print(facts_table({name: _legible(value) for name, value in facts.items()}))
+
+
+def _legible(value: Any) -> Any:
+    """Facts within a fact in one row."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {one}" for name, one in value.items()) or "-"
+    return value
 
 
 def end(

@@ -114,11 +114,12 @@ class Trunk:
     @property
     def up(self) -> bool:
         """Whether it answered lately, or was never asked, and knows us where it has to."""
-        return (
-            self.missed < DOWN_AFTER
-            and bool(self.targets)
-            and (self.registered or not self.settings.register_s)
-        )
+        return self.answers and (self.registered or not self.settings.register_s)
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answered lately, or was never asked."""
+        return self.missed < DOWN_AFTER and bool(self.targets)
 
     def called(self, request: Request) -> str:
         """The URI with the number that somebody dialled who calls over it."""

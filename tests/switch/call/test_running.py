@@ -109,9 +109,10 @@ def test_a_link_is_counted_until_it_is_closed_and_finds_its_call() -> None:
     calls.opened(one, "forwarded", LINES[:2])
     calls.tried("forwarded", "carrier")
     assert calls.get("forwarded") is one
-    assert len(calls) == 1
+    assert (len(calls), calls.links()) == (1, 2)
     assert [calls.count(name) for name in LINES] == [2, 1, 0]
     calls.closed("forwarded")
+    assert calls.links() == 1
     assert calls.get("forwarded") is None
     assert [calls.count(name) for name in (*LINES, trunk_name("carrier"))] == [1, 0, 0, 0]
 

@@ -17,6 +17,14 @@ from tests.switch.cli.test_line import PASSWORD, SHOP, WHERE
 from tests.switch.cli.test_tables import BAN, CALL
 
 
+STATUS = {
+    "ready": "ready",
+    "calls": 1,
+    "trunks": {"carrier": "up", "other": "unregistered"},
+    "audit": {},
+}
+
+
 class Operator:
     """Answers as a switch with one call would, and remembers what it was asked."""
 
@@ -27,7 +35,7 @@ class Operator:
             {
                 "calls": self._with([CALL]),
                 "registrations": self._with([]),
-                "status": self._with({"ready": "ready", "calls": 1}),
+                "status": self._with(STATUS),
                 "reload_lines": self._with(1),
                 "end": self._end,
                 "end_line": self._end_line,
@@ -89,8 +97,14 @@ async def test_calls_as_json_are_what_the_switch_says(operator: Operator, belswi
 
 
 async def test_status_and_registrations(operator: Operator, belswitch: Command) -> None:
-    assert json.loads((await ask(belswitch, "status", "--json")).stdout) == {"ready": "ready", "calls": 1}
-    assert (await ask(belswitch, "status")).stdout.split() == ["ready", "ready", "calls", "1"]
+    assert json.loads((await ask(belswitch, "status", "--json")).stdout) == STATUS
+    rows = [line.split(maxsplit=1) for line in (await ask(belswitch, "status")).stdout.splitlines()]
+    assert {name: value.strip() for name, value in rows} == {
+        "ready": "ready",
+        "calls": "1",
+        "trunks": "carrier up, other unregistered",
+        "audit": "-",
+    }
     assert json.loads((await ask(belswitch, "registrations", "--json")).stdout) == []
     assert operator.asked == ["status", "status", "registrations"]
 
