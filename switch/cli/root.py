@@ -22,6 +22,7 @@ from switch.cli.rate import rate
 from switch.cli.records import cdr
 from switch.cli.serve import check, serve
 from switch.cli.tariff import group as tariff
+from switch.cli.top import top
 from switch.cli.trace import trace
 from switch.cli.usage import usage
 
@@ -55,7 +56,7 @@ def _root(
 
 
 live = (calls, registrations, status, end, bans, unban)
-for command in (lab, serve, check, doctor, *live, cdr, trace, usage, rate, explain, malicious):
+for command in (lab, serve, check, doctor, top, *live, cdr, trace, usage, rate, explain, malicious):
     cli.command()(command)
 for state in (suspend, restrict, resume, terminate):
     line.command()(state)

@@ -1,6 +1,6 @@
 """The operator's socket: a Unix socket in the data directory, one JSON request and one JSON answer per line.
 
-Who may open the file may operate the switch; it is created for its owner only. `belswitch calls`,
+Who may open the file may operate the switch; it is created for its owner only. `belswitch calls`, `top`,
 `registrations` and `line` speak through it.
 """
 

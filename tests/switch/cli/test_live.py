@@ -16,7 +16,6 @@ from tests.switch.cli.conftest import Command
 from tests.switch.cli.test_line import PASSWORD, SHOP, WHERE
 from tests.switch.cli.test_tables import BAN, CALL
 
-
 STATUS = {
     "ready": "ready",
     "calls": 1,

@@ -15,6 +15,7 @@ def test_help_names_every_command(belswitch: Command) -> None:
         "lab",
         "serve",
         "check",
+        "top",
         "calls",
         "registrations",
         "status",
