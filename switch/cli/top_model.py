@@ -189,7 +189,7 @@ def alarms(status: Row) -> list[tuple[str, str]]:
         found += [("bad", f"{what} {name} {state}") for name, state in wrong]
     audit, fraud, bans = (status.get(name, {}) for name in ("audit", "fraud", "bans"))
     if audit.get("without_route"):
-        found.append(("bad", f"calls for help of {_lines(audit['without_route'])} do not reach their centre"))
+        found.append(("bad", f"{_lines(audit['without_route'])} whose calls for help go astray"))
     for action, words in (("suspend", "suspended for fraud"), ("block", "blocked for fraud")):
         if fraud.get(action):
             found.append(("bad", f"{_lines(fraud[action])} {words}"))

@@ -126,7 +126,8 @@ def _alarms(model: Model) -> list[Text]:
     lines: list[Text] = []
     for place, (level, words) in enumerate(found):
         one = Text(plain(words), _LEVEL[level])
-        if lines and lines[-1].cell_len + one.cell_len + 12 <= model.wide:
+        spared = len("; +99") if len(lines) == MOST_ALARMS else 0
+        if lines and lines[-1].cell_len + len("; ") + one.cell_len + spared <= model.wide:
             lines[-1] = Text.assemble(lines[-1], "; ", one)
         elif len(lines) < MOST_ALARMS:
             lines.append(Text.assemble(("ALARM " if not lines else "      ", "bold red"), one))
@@ -165,6 +166,7 @@ _COLUMNS: tuple[tuple[str, Cell, int], ...] = (
 )
 """Heading, what is in it, and which are left out first where it gets narrow: those with the highest rank."""
 
+_IN_SHORT = {"class": "", "next change": "next", "cut at": "cut", "trunk": "over"}
 _RIGHT = {"time", "EUR/min", "EUR", "bundle", "next change", "cut at"}
 
 
@@ -215,13 +217,20 @@ def _caption(model: Model, seen: int) -> Text:
 
 
 def _detail(model: Model, rows: Sequence[Row], columns: Columns) -> Text:
-    """What the call under the cursor has in columns that do not fit here, and the line that pays."""
+    """What the call under the cursor has in columns that do not fit here, and the line that pays where it is
+    not the one that calls."""
     call = next((call for call in rows if call["call_id"] == model.selected), None)
     if call is None:
         return Text("")
     shown = {name for name, _ in columns}
-    facts = [f"{name} {text}" for name, cell, _ in _COLUMNS if name not in shown and (text := cell(call))]
-    return _line(model, ("> ", "bold"), "  ".join([*facts, f"line {plain(call['line']) or '-'}"]))
+    facts = [
+        f"{_IN_SHORT.get(name, name)} {text}".strip()
+        for name, cell, _ in _COLUMNS
+        if name not in shown and (text := cell(call))
+    ]
+    if call["line"] and call["line"] != call["caller"]:
+        facts.append(f"paid by {plain(call['line'])}")
+    return _line(model, ("> ", "bold"), "  ".join(facts)) if facts else Text("")
 
 
 # --- the rest -----------------------------------------------------------------------------------------------

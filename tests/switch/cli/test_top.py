@@ -84,11 +84,12 @@ class Terminal:
         self.high = 24
         self.process: asyncio.subprocess.Process
 
-    async def start(self, directory: Path, *arguments: str) -> None:
+    async def start(self, directory: Path, first: str = "") -> None:
+        """Run it; `first` is what Python does before."""
         environ = {**os.environ, "BELSWITCH_CONFIG": str(directory), "TERM": "xterm"}
         for name in ("COLUMNS", "LINES", "NO_COLOR"):
             environ.pop(name, None)
-        command = [sys.executable, "-c", START, "top", "--every", "0.2", *arguments]
+        command = [sys.executable, "-c", first + START, "top", "--every", "0.2"]
         self.process = await asyncio.create_subprocess_exec(
             *command,
             stdin=self._slave,
@@ -132,11 +133,13 @@ class Terminal:
         """Its exit code; by then the terminal is as it was."""
         async with asyncio.timeout(PATIENCE_S):
             code = await self.process.wait()
-        await asyncio.sleep(0.05)
         assert termios.tcgetattr(self._slave) == self.before
-        assert self.output.rindex(b"\x1b[?1049l") > self.output.rindex(b"\x1b[?1049h")
-        assert self.output.rindex(b"\x1b[?25h") > self.output.rindex(b"\x1b[?25l")
+        await until(lambda: self._last_is(b"\x1b[?1049l", b"\x1b[?1049h"))  # the shell's screen
+        await until(lambda: self._last_is(b"\x1b[?25h", b"\x1b[?25l"))  # with a cursor
         return code
+
+    def _last_is(self, one: bytes, other: bytes) -> bool:
+        return self.output.rfind(one) > self.output.rfind(other) >= 0
 
     async def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._master)
@@ -239,7 +242,19 @@ async def test_a_fault_is_told_on_a_terminal_that_is_as_it_was(
 ) -> None:
     operator.calls = [{"call_id": "c1"}]
     assert await terminal.ended() == 1
-    assert b"KeyError" in terminal.output.rpartition(b"\x1b[?1049l")[2]
+    await until(lambda: b"KeyError" in terminal.output.rpartition(b"\x1b[?1049l")[2])
+
+
+async def test_a_fault_in_a_key_is_too(operator: Operator, directory: Path) -> None:
+    terminal = Terminal()
+    await terminal.start(directory, "import switch.cli.top_model; switch.cli.top_model.press = None")
+    try:
+        await terminal.shows("2 of 2 shown")
+        terminal.type("j")
+        assert await terminal.ended() == 1
+        await until(lambda: b"TypeError" in terminal.output.rpartition(b"\x1b[?1049l")[2])
+    finally:
+        await terminal.close()
 
 
 async def test_without_a_terminal_it_is_one_picture(operator: Operator, belswitch: Command) -> None:

@@ -288,7 +288,7 @@ WELL = {
         ),
         (
             {"audit": {"checked": 9, "without_route": 1, "with_alarm": 3}},
-            ["calls for help of 1 line do not reach their centre", "address of 2 lines to be looked at"],
+            ["1 line whose calls for help go astray", "address of 2 lines to be looked at"],
         ),
         ({"audit": {}}, []),
     ],
