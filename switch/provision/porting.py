@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from rating.money import EURO
 from switch.provision.objection import Objection
+from switch.provision.reason import PORTED
 
 if TYPE_CHECKING:
     from switch.routing.lines import Line
 
 FREE_WORKING_DAYS = 10
-PORTED = "ported"
-"""Why a line has ended whose last number went to another operator; `Line.ported` knows it by this."""
 PER_LATE_DAY = 5 * EURO
 """A number and a day: the most that R-POR-06 gives."""
 

@@ -1,8 +1,12 @@
-"""Why a line is suspended (R-SUS-02, R-SUS-04)."""
+"""Why a line is suspended (R-SUS-02, R-SUS-04), or has ended (R-POR-04)."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+
+PORTED = "ported"
+"""The `state_reason` of a line whose last number went to another operator."""
 
 
 class Reason(StrEnum):

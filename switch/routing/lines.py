@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
-from switch.provision.porting import PORTED
+from switch.provision.reason import PORTED
 from switch.sip.auth import Account
 
 GONE_STATES = frozenset({"terminated", "quarantine"})
