@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-
 PORTED = "ported"
 """The `state_reason` of a line whose last number went to another operator."""
 
