@@ -75,7 +75,7 @@ class Announcement:
     def _speak(self) -> None:
         if self._timer is not None:
             return
-        heard = self._anchor.say(0, self._prompt.path)
+        heard = self._anchor.sounds.say(0, self._prompt.path)
         wait_ms = self._prompt.duration_ms + SILENCE_MS if heard else 0
         self._timer = self._endpoint.timers.start(wait_ms * NS_PER_MS, lambda: self._finish(200))
 

@@ -198,7 +198,7 @@ class Call:
         other = self.other(leg)
         if other is None:
             leg.answer_request(event.number, 480)
-        elif (pressed := key_of(event)) is not None and self.anchor.press(self.side(other), *pressed):
+        elif (pressed := key_of(event)) is not None and self.anchor.sounds.press(self.side(other), *pressed):
             leg.answer_request(event.number, 200)
         else:
             other.info(event)
@@ -600,7 +600,7 @@ class Call:
 
     def warn(self) -> None:
         """The call is about to be cut: a tone says so."""
-        self.anchor.play_tone(self._context.warned_sides, WARNING_TONE_MS)
+        self.anchor.sounds.play_tone(self._context.warned_sides, WARNING_TONE_MS)
 
     def cut(self, reason: str, due_ns: int) -> None:
         """The deadline has come: both sides are released, and it is counted when both dialogs are closed."""

@@ -488,7 +488,7 @@ class Transfer:
         prompt = self._context.ringback
         if self._referrer is None and self._found is None and prompt:
             call = self._call
-            call.anchor.say(call.side(self._kept), prompt, 0)
+            call.anchor.sounds.say(call.side(self._kept), prompt, 0)
 
 
 def _hang_up(leg: Leg, cause: int) -> None:

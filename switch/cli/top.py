@@ -59,6 +59,10 @@ def _print_once(settings: Config, screen: Console) -> None:
     screen.print(draw(polled(Model(wide=screen.width), run(poll())), whole=True))
 
 
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends it as `q` does; Ctrl-C is the first of them."""
+
+
 class Top:
     """The screen of one operator. Everything that happens changes `model` and draws it anew; in between
     nothing is done."""
@@ -85,7 +89,7 @@ class Top:
         from switch.cli.top_view import draw
 
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in _ENDS:
             loop.add_signal_handler(number, self._ended.set)
         loop.add_signal_handler(signal.SIGWINCH, self._resized)
         loop.set_exception_handler(self._on_loop_error)
@@ -97,7 +101,7 @@ class Top:
                 self._start(self._poll())
                 await self._ended.wait()
         finally:
-            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGWINCH):
+            for number in (*_ENDS, signal.SIGWINCH):
                 loop.remove_signal_handler(number)
             for task in self._tasks:
                 task.cancel()
@@ -177,8 +181,10 @@ class Top:
                 await self._look_once()
                 if self.model.mode is Mode.TRACE:
                     await self._trace(self.model.asked)
+            # Not `wait_for`: before Python 3.12 that may lose a cancellation that comes with the time-out.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), None if self.model.paused else self._every_s)
+                async with asyncio.timeout(None if self.model.paused else self._every_s):
+                    await self._look.wait()
 
     async def _look_once(self) -> None:
         from switch.cli.top_model import Poll, lost, polled

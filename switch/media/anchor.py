@@ -8,7 +8,7 @@ renewed are all this one step, so nothing here counts offers; `call` does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any
@@ -17,13 +17,11 @@ from switch.malformed import Malformed
 from switch.media.keying import Agreed
 from switch.media.keyring import Keyring
 from switch.media.port_pool import PortPool
+from switch.media.sounds import Sounds
 from switch.ports import Entropy, Relay
 from switch.sdp.answer import answer_alone
 from switch.sdp.description import UNSPECIFIED, Description, Media, parse, print_with
 from switch.sdp.terms import ANY_TERMS, SideTerms, Srtp
-
-EVENT_RATES = (8000, 16_000, 32_000, 48_000)
-"""Clocks in Hz at which the relay can put a key into a stream."""
 
 UNKNOWN = {4: "192.0.2.0", 6: "2001:db8::"}
 """Addresses that nobody has (RFC 5737, RFC 3849): a party is yet to be learnt from its packets."""
@@ -78,13 +76,13 @@ class Anchor:
         "_pool",
         "_ports",
         "_said",
-        "_saying",
         "_sections",
         "_settings",
         "_talking",
         "_versions",
         "_watching_ms",
         "session",
+        "sounds",
         "used",
     )
 
@@ -115,7 +113,8 @@ class Anchor:
         self._talking = [True, True]
         self._listening = False
         self._watching_ms = 0
-        self._saying: dict[int, int] = {}
+        self.sounds = Sounds(session, lambda: self._sections if self.open else (), self._command)
+        """What the relay itself lets the parties hear."""
 
     def place(self, side: int, signalling_host: str, terms: SideTerms = ANY_TERMS) -> None:
         """Say where a side's signalling comes from, which decides the address family and whom an address may
@@ -272,55 +271,6 @@ class Anchor:
         self._listening = True
         self._watch()
 
-    def play_tone(self, sides: Collection[int], duration_ms: int) -> bool:
-        """Let the parties on `sides` hear a warning tone in place of each other for `duration_ms` (0: no
-        more); whether any of them can.
-
-        Those can who have agreed to G.711 and do not hold the call: each in its first audio stream of that
-        kind. A relay that dies takes the tone along.
-        """
-        played = False
-        for side in sides:
-            if (audible := self._audible(side)) is not None:
-                stream, codecs = audible
-                self._command(["tone", self.session, stream, side, duration_ms, codecs])
-                played = True
-        return played
-
-    def press(self, side: int, key: str, duration_ms: int) -> bool:
-        """Let the party on `side` hear a key that the other one presses, as a telephone event; whether it can
-        (RFC 4733)."""
-        for stream, sections in enumerate(self._sections if self.open else ()):
-            hearing, pressing = sections[side], sections[1 - side]
-            if hearing is None or hearing.held or not hearing.relayed or not (pressing and pressing.relayed):
-                continue
-            agreed = hearing.of_both(pressing)
-            if (event_type := agreed.event_type) >= 0 and (rate := agreed.clock_rate) in EVENT_RATES:
-                self._command(["press", self.session, stream, side, event_type, rate, key, duration_ms])
-                return True
-        return False
-
-    def say(self, side: int, prompt_path: str, times: int = 1) -> bool:
-        """Let the party on `side` hear the recording at `prompt_path` in place of the other one, `times`
-        times over (0: until hushed), instead of a sound that is playing; whether it can.
-
-        Who can is as for `play_tone`. A recording that cannot be read is the relay's to complain about; a
-        relay that dies takes the announcement along.
-        """
-        audible = self._audible(side)
-        if audible is None:
-            return False
-        stream, codecs = audible
-        self._command(["say", self.session, stream, side, codecs, prompt_path, times])
-        self._saying[side] = stream
-        return True
-
-    def hush(self, side: int) -> None:
-        """Let the party on `side` hear the other one again; nothing where nothing was said."""
-        stream = self._saying.pop(side, None)
-        if stream is not None and self.open:
-            self._command(["say", self.session, stream, side, {}, "", 0])
-
     def reopen(self) -> None:
         """The relay process died and another has taken its place: the same ports and parties again."""
         aimed, self._aimed = self._aimed, {}
@@ -351,13 +301,6 @@ class Anchor:
     def open(self) -> bool:
         """Whether the relay holds ports for this call."""
         return bool(self._ports)
-
-    def _audible(self, side: int) -> tuple[int, dict[str, str]] | None:
-        """The stream in which a side can be made to hear a sound, and its codecs; None when there is none."""
-        for stream, sections in enumerate(self._sections if self.open else ()):
-            if codecs := _sound_codecs(sections[side], sections[1 - side]):
-                return stream, codecs
-        return None
 
     def _check_addresses(self, side: int, description: Description) -> None:
         """Only single addresses can be relayed to, all of one family. What a side offers first decides its
@@ -455,19 +398,6 @@ class Anchor:
 
     def _command(self, command: list[Any]) -> None:
         self._order(Relay(self.session, command))
-
-
-def _sound_codecs(hearing: Media | None, speaking: Media | None) -> dict[str, str]:
-    """The payload types in which a side can be made to hear a sound, as the relay is told them: those that it
-    takes, of the codecs that the other side takes too (all of them while that has said nothing)."""
-    if hearing is None or hearing.kind != "audio" or not hearing.relayed or hearing.held:
-        return {}
-    takes = hearing.g711
-    if speaking is None:
-        agreed = set(takes.values())
-    else:
-        agreed = set(speaking.g711.values()) if speaking.relayed else set()
-    return {str(payload_type): codec for payload_type, codec in takes.items() if codec in agreed}
 
 
 def _rtcp_target(section: Media) -> tuple[str, int]:

@@ -364,7 +364,7 @@ def test_both_sides_hear_a_tone_each_in_what_it_takes(studio: Studio) -> None:
         g711(5004, "10.0.0.5", "0 8 101", "a=rtpmap:101 telephone-event/8000"),
         g711(6004, "10.0.1.9", "8 97", dynamic),
     )
-    assert anchor.play_tone((CALLER, CALLEE), 500)
+    assert anchor.sounds.play_tone((CALLER, CALLEE), 500)
     assert studio.taken() == [
         ["tone", 0, CALLER, 500, {"0": "PCMU", "8": "PCMA"}],
         ["tone", 0, CALLEE, 500, {"8": "PCMA", "97": "PCMU"}],
@@ -373,15 +373,15 @@ def test_both_sides_hear_a_tone_each_in_what_it_takes(studio: Studio) -> None:
 
 def test_one_side_alone_hears_it_and_it_can_be_called_off(studio: Studio) -> None:
     anchor = agreed(studio, body(5004), body(6004, "10.0.1.9"))
-    assert anchor.play_tone([CALLEE], 500)
-    assert anchor.play_tone([CALLEE], 0)
+    assert anchor.sounds.play_tone([CALLEE], 500)
+    assert anchor.sounds.play_tone([CALLEE], 0)
     assert studio.taken() == [["tone", 0, CALLEE, 500, {"8": "PCMA"}], ["tone", 0, CALLEE, 0, {"8": "PCMA"}]]
-    assert not anchor.play_tone([], 500)
+    assert not anchor.sounds.play_tone([], 500)
 
 
 def test_only_codecs_that_both_sides_take_carry_it(studio: Studio) -> None:
     anchor = agreed(studio, g711(5004, "10.0.0.5", "0 8"), g711(6004, "10.0.1.9", "8"))
-    assert anchor.play_tone((CALLER,), 500)
+    assert anchor.sounds.play_tone((CALLER,), 500)
     assert studio.of("tone") == [[0, CALLER, 500, {"8": "PCMA"}]]
 
 
@@ -412,13 +412,13 @@ G722 = g711(6004, "10.0.1.9", "9")
 )
 def test_a_tone_that_nobody_would_hear_is_not_ordered(studio: Studio, caller: bytes, callee: bytes) -> None:
     anchor = agreed(studio, caller, callee)
-    assert not anchor.play_tone((CALLER, CALLEE), 500)
+    assert not anchor.sounds.play_tone((CALLER, CALLEE), 500)
     assert studio.taken() == []
 
 
 def test_who_holds_the_call_hears_no_tone_and_who_is_held_does(studio: Studio) -> None:
     anchor = agreed(studio, body(5004, "10.0.0.5", "a=sendonly"), body(6004, "10.0.1.9", "a=recvonly"))
-    assert anchor.play_tone((CALLER, CALLEE), 500)
+    assert anchor.sounds.play_tone((CALLER, CALLEE), 500)
     assert studio.taken() == [["tone", 0, CALLEE, 500, {"8": "PCMA"}]]
 
 
@@ -426,34 +426,34 @@ def test_the_first_audio_stream_that_can_carry_it_does(studio: Studio) -> None:
     more = "m=audio 5008 RTP/AVP 8\r\nm=audio 5012 RTP/AVP 8\r\n"
     caller = body(5004, more=more).replace(b"audio 5004", b"video 5004")
     callee = body(6004, "10.0.1.9", more=more).replace(b"audio 6004", b"video 6004")
-    assert agreed(studio, caller, callee).play_tone((CALLEE,), 500)
+    assert agreed(studio, caller, callee).sounds.play_tone((CALLEE,), 500)
     assert studio.taken() == [["tone", 1, CALLEE, 500, {"8": "PCMA"}]]
 
 
 def test_a_tone_goes_by_what_was_agreed_last(studio: Studio) -> None:
     anchor = agreed(studio, body(5004), body(6004, "10.0.1.9"))
     agreed(studio, g711(5004, "10.0.0.5", "9"), G722)
-    assert not anchor.play_tone((CALLER, CALLEE), 500)
+    assert not anchor.sounds.play_tone((CALLER, CALLEE), 500)
 
 
 def test_the_caller_can_hear_a_tone_before_the_callee_has_said_anything(studio: Studio) -> None:
     studio.anchor.relay(CALLER, body(5004))
     studio.taken()
-    assert studio.anchor.play_tone((CALLER, CALLEE), 500)
+    assert studio.anchor.sounds.play_tone((CALLER, CALLEE), 500)
     assert studio.taken() == [["tone", 0, CALLER, 500, {"8": "PCMA"}]]
 
 
 def test_without_media_there_is_no_tone(studio: Studio) -> None:
-    assert not studio.anchor.play_tone((CALLER, CALLEE), 500)
+    assert not studio.anchor.sounds.play_tone((CALLER, CALLEE), 500)
     anchor = agreed(studio, body(5004), body(6004, "10.0.1.9"))
     anchor.close()
     studio.taken()
-    assert not anchor.play_tone((CALLER, CALLEE), 500)
+    assert not anchor.sounds.play_tone((CALLER, CALLEE), 500)
     assert studio.taken() == []
 
 
 def test_a_new_relay_process_is_not_told_of_a_tone(studio: Studio) -> None:
-    agreed(studio, body(5004), body(6004, "10.0.1.9")).play_tone((CALLER,), 500)
+    agreed(studio, body(5004), body(6004, "10.0.1.9")).sounds.play_tone((CALLER,), 500)
     studio.taken()
     studio.anchor.reopen()
     assert studio.of("tone") == []
@@ -468,8 +468,8 @@ def test_a_side_hears_a_prompt_in_what_it_takes(studio: Studio) -> None:
     anchor = agreed(
         studio, g711(5004, "10.0.0.5", "0 8"), g711(6004, "10.0.1.9", "8 97", "a=rtpmap:97 PCMU/8000")
     )
-    assert anchor.say(CALLER, PROMPT)
-    assert anchor.say(CALLEE, PROMPT, times=3)
+    assert anchor.sounds.say(CALLER, PROMPT)
+    assert anchor.sounds.say(CALLEE, PROMPT, times=3)
     assert studio.taken() == [
         ["say", 0, CALLER, {"0": "PCMU", "8": "PCMA"}, PROMPT, 1],
         ["say", 0, CALLEE, {"8": "PCMA", "97": "PCMU"}, PROMPT, 3],
@@ -478,19 +478,19 @@ def test_a_side_hears_a_prompt_in_what_it_takes(studio: Studio) -> None:
 
 def test_a_prompt_can_be_called_off_once_and_only_where_it_was_said(studio: Studio) -> None:
     anchor = agreed(studio, body(5004), body(6004, "10.0.1.9"))
-    anchor.say(CALLER, PROMPT, 0)
+    anchor.sounds.say(CALLER, PROMPT, 0)
     studio.taken()
-    anchor.hush(CALLEE)
-    anchor.hush(CALLER)
-    anchor.hush(CALLER)
+    anchor.sounds.hush(CALLEE)
+    anchor.sounds.hush(CALLER)
+    anchor.sounds.hush(CALLER)
     assert studio.taken() == [["say", 0, CALLER, {}, "", 0]]
 
 
 def test_it_is_called_off_where_it_was_said_though_that_is_no_longer_agreed(studio: Studio) -> None:
     anchor = agreed(studio, body(5004), body(6004, "10.0.1.9"))
-    anchor.say(CALLEE, PROMPT, 0)
+    anchor.sounds.say(CALLEE, PROMPT, 0)
     agreed(studio, g711(5004, "10.0.0.5", "9"), G722)
-    anchor.hush(CALLEE)
+    anchor.sounds.hush(CALLEE)
     assert studio.taken() == [["say", 0, CALLEE, {}, "", 0]]
 
 
@@ -505,24 +505,24 @@ def test_it_is_called_off_where_it_was_said_though_that_is_no_longer_agreed(stud
 )
 def test_who_cannot_hear_a_prompt_is_told_none(studio: Studio, caller: bytes, callee: bytes) -> None:
     anchor = agreed(studio, caller, callee)
-    assert not anchor.say(CALLER, PROMPT)
-    anchor.hush(CALLER)
+    assert not anchor.sounds.say(CALLER, PROMPT)
+    anchor.sounds.hush(CALLER)
     assert studio.taken() == []
 
 
 def test_without_media_nothing_is_said(studio: Studio) -> None:
-    assert not studio.anchor.say(CALLER, PROMPT)
+    assert not studio.anchor.sounds.say(CALLER, PROMPT)
     anchor = agreed(studio, body(5004), body(6004, "10.0.1.9"))
-    anchor.say(CALLER, PROMPT)
+    anchor.sounds.say(CALLER, PROMPT)
     anchor.close()
     studio.taken()
-    anchor.hush(CALLER)
-    assert not anchor.say(CALLER, PROMPT)
+    anchor.sounds.hush(CALLER)
+    assert not anchor.sounds.say(CALLER, PROMPT)
     assert studio.taken() == []
 
 
 def test_a_new_relay_process_is_not_told_of_a_prompt(studio: Studio) -> None:
-    agreed(studio, body(5004), body(6004, "10.0.1.9")).say(CALLER, PROMPT, 0)
+    agreed(studio, body(5004), body(6004, "10.0.1.9")).sounds.say(CALLER, PROMPT, 0)
     studio.taken()
     studio.anchor.reopen()
     assert studio.of("say") == []
@@ -542,9 +542,9 @@ def test_the_switch_answers_alone_and_the_caller_can_hear_it(studio: Studio) -> 
         f"m=audio {opened[3]} RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\n"
         f"a=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
     )
-    assert studio.anchor.say(CALLER, PROMPT)
+    assert studio.anchor.sounds.say(CALLER, PROMPT)
     assert studio.taken() == [["say", 0, CALLER, {"8": "PCMA", "0": "PCMU"}, PROMPT, 1]]
-    assert not studio.anchor.say(CALLEE, PROMPT)
+    assert not studio.anchor.sounds.say(CALLEE, PROMPT)
 
 
 def test_answering_alone_takes_the_first_stream_of_g711_and_no_ports_behind_it(studio: Studio) -> None:
@@ -557,7 +557,7 @@ def test_answering_alone_takes_the_first_stream_of_g711_and_no_ports_behind_it(s
         f"m=audio {opened[1][2]} RTP/AVP 8",
         "m=video 0 RTP/AVP 31",
     ]
-    assert studio.anchor.say(CALLER, PROMPT)
+    assert studio.anchor.sounds.say(CALLER, PROMPT)
     assert studio.of("say")[0][:2] == [1, CALLER]
 
 
@@ -587,7 +587,7 @@ def test_who_offers_no_g711_is_not_answered_and_takes_no_ports(studio: Studio) -
 def test_one_who_holds_is_answered_alone_and_told_nothing(studio: Studio) -> None:
     answer = studio.anchor.answer_alone(body(5004, "10.0.0.5", "a=sendonly"))
     assert "a=recvonly" in lines_of(answer)
-    assert not studio.anchor.say(CALLER, PROMPT)
+    assert not studio.anchor.sounds.say(CALLER, PROMPT)
 
 
 def test_a_caller_of_ipv6_is_answered_alone_where_there_is_nothing_else() -> None:
@@ -613,11 +613,11 @@ def test_a_key_goes_to_who_takes_telephone_events(studio: Studio) -> None:
     answer = body(6004, "10.0.1.9", *events).replace(b"RTP/AVP 8", b"RTP/AVP 8 101")
     studio.anchor.relay(CALLEE, answer)
     assert studio.of("aim")[-1][7:] == [8000, None, 101]
-    assert studio.anchor.press(CALLEE, "5", 160)
+    assert studio.anchor.sounds.press(CALLEE, "5", 160)
     assert studio.taken() == [["press", 0, CALLEE, 101, 8000, "5", 160]]
-    assert not studio.anchor.press(CALLER, "5", 160), "he takes none"
+    assert not studio.anchor.sounds.press(CALLER, "5", 160), "he takes none"
     studio.anchor.relay(CALLEE, answer + b"a=inactive\r\n")
-    assert not studio.anchor.press(CALLEE, "5", 160), "he holds the call"
+    assert not studio.anchor.sounds.press(CALLEE, "5", 160), "he holds the call"
 
 
 @pytest.mark.parametrize(

@@ -219,7 +219,7 @@ def test_the_switch_itself_answers_with_a_key() -> None:
     made = studio()
     profile, (ours,) = told(made.anchor.answer_alone(sdp(*SECURE)))
     assert (profile, ours.tag) == ("RTP/SAVP", 3)
-    assert made.anchor.say(CALLER, "/prompts/nl/congestion.wav"), "the relay encrypts it"
+    assert made.anchor.sounds.say(CALLER, "/prompts/nl/congestion.wav"), "the relay encrypts it"
 
 
 def test_only_codecs_that_both_sides_may_use() -> None:
@@ -372,7 +372,7 @@ def test_no_key_is_pressed_into_what_is_encrypted_between_the_parties(
     both = sdp(*lines, "a=rtpmap:101 telephone-event/8000")
     made.anchor.relay(CALLER, both)
     made.anchor.relay(CALLEE, both)
-    assert not made.anchor.press(CALLEE, "5", 100)
+    assert not made.anchor.sounds.press(CALLEE, "5", 100)
 
 
 def test_a_key_goes_at_the_clock_that_both_agreed_to() -> None:
@@ -384,5 +384,5 @@ def test_a_key_goes_at_the_clock_that_both_agreed_to() -> None:
     )
     made.anchor.relay(CALLER, sdp("m=audio 5004 RTP/AVP 97 8 96 101", *both))
     made.anchor.relay(CALLEE, sdp("m=audio 6004 RTP/AVP 8 101", both[2], host=CARRIER))
-    assert made.anchor.press(CALLER, "5", 100)
+    assert made.anchor.sounds.press(CALLER, "5", 100)
     assert made.taken()[-1][3:5] == [101, 8000]

@@ -42,7 +42,7 @@ def test_a_caller_without_a_called_party_hears_the_prompt(payload_type: int, cod
         anchor.place(0, HOST)
         offer = f"v=0\no=- 1 1 IN IP4 {HOST}\ns=-\nc=IN IP4 {HOST}\nt=0 0\n"
         answer = anchor.answer_alone(f"{offer}m=audio {caller.port} RTP/AVP {payload_type}\n".encode())
-        assert anchor.say(0, prompt.path)
+        assert anchor.sounds.say(0, prompt.path)
         heard = [caller.receive() for _ in range(-(-prompt.duration_ms // 20))]
         assert {source for _, source in heard} == {(HOST, parse(answer).media[0].port)}
         assert {data[1] & 0x7F for data, _ in heard} == {payload_type}
