@@ -8,11 +8,20 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import wave
 from pathlib import Path
 
 from tests.interop.network import free_port
 from tests.interop.server import wait_for
+
+_SAY = """
+import socket, sys
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as control:
+    control.sendall(sys.argv[3].encode())
+    control.recv(1)
+"""
+"""What says a netstring to a host and port: a namespace has a loopback of its own."""
 
 HOST = "127.0.0.1"
 """Its media socket is bound to no address, so that loopback gives it this one."""
@@ -37,9 +46,11 @@ class Baresip:
         trust: Path | None = None,
         encryption: str = "",
         record: bool = False,
+        host: str = HOST,
+        within: tuple[str, ...] = (),
     ) -> None:
         """`trust` is a certificate file; `encryption` one of its kinds of media encryption; with `record` a
-        phone keeps what it hears, too."""
+        phone keeps what it hears, too. Its own address is `host`; it may run `within` a network namespace."""
         directory.mkdir()
         self.log = directory / "baresip.log"
         self._recordings = directory / "recordings"
@@ -47,7 +58,8 @@ class Baresip:
         recorder = [] if at is None and not record else ["module sndfile.so", f"snd_path {self._recordings}"]
         self._control = HOST, free_port(HOST)
         control = [f"ctrl_tcp_listen {HOST}:{self._control[1]}", "module_app ctrl_tcp.so"]
-        config = [*_config(at or (HOST, free_port(HOST)), tone_hz), *control, *recorder]
+        self._within = within
+        config = [*_config(at or (host, free_port(HOST)), tone_hz, host), *control, *recorder]
         (directory / "contacts").write_text("")
         if trust is not None:
             config += [f"sip_cafile {trust}", f"sip_capath {directory}"]
@@ -68,7 +80,7 @@ class Baresip:
         arguments = [argument for command in commands for argument in ("-e", command)]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                ["baresip", "-4", "-s", "-f", str(directory), *arguments],
+                [*within, "baresip", "-4", "-s", "-f", str(directory), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -88,6 +100,11 @@ class Baresip:
         """Have it carry out a command of its menu: JSON in a netstring (its module ctrl_tcp). What comes of
         it is seen on its screen."""
         order = json.dumps({"command": name, "params": params, "token": name})
+        if self._within:
+            netstring = f"{len(order)}:{order},"
+            say = [*self._within, sys.executable, "-c", _SAY, *map(str, self._control), netstring]
+            subprocess.run(say, check=True, timeout=10)
+            return
         with socket.create_connection(self._control, timeout=5) as control:
             control.sendall(f"{len(order)}:{order},".encode())
             answer = b""
@@ -138,11 +155,11 @@ def _param(pattern: str, message: str) -> str:
     return match[1]
 
 
-def _config(listen: tuple[str, int], tone_hz: int) -> list[str]:
+def _config(listen: tuple[str, int], tone_hz: int, host: str) -> list[str]:
     rtp = free_port(HOST)
     lines = [
         f"sip_listen {listen[0]}:{listen[1]}",
-        f"net_interface {HOST}",
+        f"net_interface {host}",
         f"rtp_ports {rtp}-{rtp + 20}",
         f"audio_source ausine,{tone_hz}",
         "audio_player aufile,/dev/null",

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sees to what nobody here wrote and the tests hold the switch against: SIPp (sip-tester), baresip (baresip-core),
-# promtool, which reads alerts as Prometheus does (prometheus), and systemd-analyze, which reads units (systemd).
+# promtool, which reads alerts as Prometheus does (prometheus), systemd-analyze, which reads units (systemd), and nft,
+# which makes a router that translates addresses (nftables).
 # Silent where they are. Root installs them; anyone else is told what to install, and the tests that need them skip.
 # With BELSWITCH_REQUIRE_PEERS=1, as in CI, it fails unless all are there in the end.
 set -euo pipefail
@@ -10,6 +11,7 @@ lacking() {
     command -v baresip >/dev/null || echo baresip-core
     command -v promtool >/dev/null || echo prometheus
     command -v systemd-analyze >/dev/null || echo systemd
+    command -v nft >/dev/null || echo nftables
 }
 
 # Of prometheus the one program: the package would start a server on this machine.
