@@ -487,6 +487,8 @@ class App:
             "fraud": self.log.warning,
             "fraud_lifted": self.log.info,
             "ban": self.log.warning,
+            "trunk_not_registered": self.log.warning,
+            "trunk_registered": self.log.info,
         }
         levels.get(note.event, self.log.debug)(note.event, **note.facts)
 

@@ -27,7 +27,7 @@ from switch.net.clock import SystemClock
 from switch.net.fraud_log import measures_in_force
 from switch.net.operator import AlreadyRunning, OperatorError, ask
 from switch.net.store import Store
-from switch.ports import NS_PER_S, CallEnded, Moment, RelayDied, ThresholdCrossed
+from switch.ports import NS_PER_S, CallEnded, Moment, Note, RelayDied, ThresholdCrossed
 from switch.routing.lines import Line
 from switch.sip.auth import Account
 from tests.sim.text import Sip, read, sdp
@@ -703,3 +703,12 @@ async def test_the_age_of_the_audit_is_by_the_clock_that_was_given(site: Site) -
     clock.ahead_ns = 3600 * NS_PER_S
     assert site.app.auditor is not None
     assert 3600 <= site.app.auditor.age_s < 3660
+
+
+@pytest.mark.parametrize(
+    ("event", "level"), [("trunk_not_registered", "warning"), ("trunk_registered", "info")]
+)
+async def test_whether_a_carrier_has_us_is_told(site: Site, event: str, level: str) -> None:
+    await site.app.start()
+    site.app._on_note(Note(event, {"trunk": "carrier"}))
+    assert (level, event, {"trunk": "carrier"}) in site.log.events
