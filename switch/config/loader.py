@@ -25,7 +25,6 @@ from switch.config.lines import LineEntry, LinesFile
 from switch.config.model import (
     PORTS_PER_STREAM,
     REFUSED,
-    SRTP_AVAILABLE,
     Config,
     Model,
     Objection,
@@ -33,6 +32,7 @@ from switch.config.model import (
     TrunksFile,
     collide,
 )
+from switch.relay.srtp import AVAILABLE
 
 SETTINGS_FILE = "switch.toml"
 TRUNKS_FILE = "trunks.toml"
@@ -248,7 +248,7 @@ def _between_sections(settings: Settings) -> Iterator[Objection]:
             yield ("sip", "listen", index, "port"), f"lies within media.ports, {ports.first}-{ports.last}"
 
     srtp = settings.media.srtp
-    if srtp not in (None, "through") and not SRTP_AVAILABLE:
+    if srtp not in (None, "through") and not AVAILABLE:
         yield ("media", "srtp"), f"{srtp} needs pylibsrtp: pip install 'belswitch[media]'"
 
 

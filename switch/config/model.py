@@ -12,7 +12,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
-from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -32,8 +31,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-SRTP_AVAILABLE = find_spec("pylibsrtp") is not None
-"""Whether media can be encrypted: pylibsrtp comes with the extra `media`."""
+from switch.relay.srtp import AVAILABLE
 
 Objection = tuple[tuple[str | int, ...], str]
 Network = IPv4Network | IPv6Network
@@ -331,7 +329,7 @@ class Media(Model):
     @property
     def decrypts(self) -> bool:
         """Whether SRTP ends at the switch."""
-        return SRTP_AVAILABLE if self.srtp is None else self.srtp != "through"
+        return AVAILABLE if self.srtp is None else self.srtp != "through"
 
     def _objections(self) -> Iterator[Objection]:
         families = [ip_address(host.host).version for host in self.hosts]

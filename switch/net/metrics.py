@@ -66,7 +66,7 @@ _RELAY_COUNTERS = {
     "unauthentic": "Packets not encrypted with the party's SRTP key, or sent again, dropped.",
     "unroutable": "Packets with nowhere to go, or that are no media.",
     "overruns": "Packets the kernel dropped before the relay read them.",
-    "send_errors": "Packets the kernel refused to send.",
+    "send_errors": "Packets that could not be sent: refused by the kernel, or not to be encrypted.",
     "tones": "Warning tones played.",
     "announcements": "Prompts and ringback tones begun.",
     "keys": "Keys told by INFO that became telephone events.",

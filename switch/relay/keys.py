@@ -34,7 +34,7 @@ class Pressed(Sound):
     """Keys towards one party, who takes events as `payload_type` with a clock of `rate` Hz. `spoken` is what
     comes from the party that presses them.
 
-    Raises ValueError for a payload type that is none, or a clock that is no multiple of a packet's time.
+    Raises ValueError for a payload type that is none, or a clock at which no audio codec runs.
     """
 
     __slots__ = (

@@ -21,6 +21,7 @@ MOST_SENDERS = 256
 party that takes a new one for each packet is not followed."""
 
 AVAILABLE = find_spec("pylibsrtp") is not None
+"""Whether media can be encrypted: pylibsrtp comes with the extra `media`."""
 
 Keys = tuple[str, str, str]
 """The suite by its name in SDP (RFC 4568), our master key and salt, and the party's, in base64."""
