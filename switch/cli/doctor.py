@@ -109,9 +109,9 @@ def _configuration(directory: Path) -> tuple[Configuration | None, list[Finding]
 
 async def _configured(configuration: Configuration) -> list[Finding]:
     """What a configuration asks of this machine and of the network."""
-    from switch.config.model import SRTP_AVAILABLE
     from switch.doctor import machine, network
     from switch.net import survey
+    from switch.relay.srtp import AVAILABLE
 
     config = configuration.config
     state = await survey.running(config)
@@ -126,7 +126,7 @@ async def _configured(configuration: Configuration) -> list[Finding]:
     found.append(machine.database(database))
     found.append(machine.clock_against(time.time_ns() // 1_000_000, database.newest_ms))
     found += _certificate(configuration.directory, config)
-    found.append(machine.packages(SRTP_AVAILABLE))
+    found.append(machine.packages(AVAILABLE))
     found += network.names(await named)
     return found
 

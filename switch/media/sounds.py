@@ -19,7 +19,7 @@ Sections = Sequence[Sequence[Media | None]]
 class Sounds:
     """Orders for one session. `sections` is empty while the relay holds no ports for it."""
 
-    __slots__ = ("_command", "_saying", "_sections", "_session")
+    __slots__ = ("_command", "_sections", "_session")
 
     def __init__(
         self, session: int, sections: Callable[[], Sections], command: Callable[[list[Any]], None]
@@ -27,8 +27,6 @@ class Sounds:
         self._session = session
         self._sections = sections
         self._command = command
-        self._saying: dict[int, int] = {}
-        """The stream in which a side hears a recording."""
 
     def play_tone(self, sides: Collection[int], duration_ms: int) -> bool:
         """Let the parties on `sides` hear a warning tone in place of each other for `duration_ms` (0: no
@@ -60,7 +58,7 @@ class Sounds:
 
     def say(self, side: int, prompt_path: str, times: int = 1) -> bool:
         """Let the party on `side` hear the recording at `prompt_path` in place of the other one, `times`
-        times over (0: until hushed), instead of a sound that is playing; whether it can.
+        times over (0: as long as the session lasts), instead of a sound that is playing; whether it can.
 
         Who can is as for `play_tone`. A recording that cannot be read is the relay's to complain about; a
         relay that dies takes the announcement along.
@@ -70,14 +68,7 @@ class Sounds:
             return False
         stream, codecs = audible
         self._command(["say", self._session, stream, side, codecs, prompt_path, times])
-        self._saying[side] = stream
         return True
-
-    def hush(self, side: int) -> None:
-        """Let the party on `side` hear the other one again; nothing where nothing was said."""
-        stream = self._saying.pop(side, None)
-        if stream is not None and self._sections():
-            self._command(["say", self._session, stream, side, {}, "", 0])
 
     def _audible(self, side: int) -> tuple[int, dict[str, str]] | None:
         """The stream in which a side can be made to hear a sound, and its codecs; None when there is none."""

@@ -476,24 +476,6 @@ def test_a_side_hears_a_prompt_in_what_it_takes(studio: Studio) -> None:
     ]
 
 
-def test_a_prompt_can_be_called_off_once_and_only_where_it_was_said(studio: Studio) -> None:
-    anchor = agreed(studio, body(5004), body(6004, "10.0.1.9"))
-    anchor.sounds.say(CALLER, PROMPT, 0)
-    studio.taken()
-    anchor.sounds.hush(CALLEE)
-    anchor.sounds.hush(CALLER)
-    anchor.sounds.hush(CALLER)
-    assert studio.taken() == [["say", 0, CALLER, {}, "", 0]]
-
-
-def test_it_is_called_off_where_it_was_said_though_that_is_no_longer_agreed(studio: Studio) -> None:
-    anchor = agreed(studio, body(5004), body(6004, "10.0.1.9"))
-    anchor.sounds.say(CALLEE, PROMPT, 0)
-    agreed(studio, g711(5004, "10.0.0.5", "9"), G722)
-    anchor.sounds.hush(CALLEE)
-    assert studio.taken() == [["say", 0, CALLEE, {}, "", 0]]
-
-
 @pytest.mark.parametrize(
     ("caller", "callee"),
     [
@@ -506,7 +488,6 @@ def test_it_is_called_off_where_it_was_said_though_that_is_no_longer_agreed(stud
 def test_who_cannot_hear_a_prompt_is_told_none(studio: Studio, caller: bytes, callee: bytes) -> None:
     anchor = agreed(studio, caller, callee)
     assert not anchor.sounds.say(CALLER, PROMPT)
-    anchor.sounds.hush(CALLER)
     assert studio.taken() == []
 
 
@@ -516,7 +497,6 @@ def test_without_media_nothing_is_said(studio: Studio) -> None:
     anchor.sounds.say(CALLER, PROMPT)
     anchor.close()
     studio.taken()
-    anchor.sounds.hush(CALLER)
     assert not anchor.sounds.say(CALLER, PROMPT)
     assert studio.taken() == []
 
